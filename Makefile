@@ -7,14 +7,14 @@ export PORT
 .DEFAULT_GOAL := help
 .PHONY: help run demo-reset test test-fast check format messages model model-faults schemas requirements mutate bench screenshots picture dependencies
 
-help: ## list what can be made
+help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: ## start the demonstration: web and worker, on PORT (8000); Ctrl-C stops both
 	@sh deploy/install.sh requirements.txt
 	@sh deploy/run-demo.sh
 
-demo-reset: ## throw the demonstration's data away and fill it anew
+demo-reset: ## delete the demonstration's data and load it again
 	@sh deploy/install.sh requirements.txt
 	@$(BIN)/flask demo reset
 
@@ -45,22 +45,22 @@ model: dependencies ## random histories of alerts against an independent referen
 model-faults: dependencies ## take out each fix of the alerts' life and show that the model finds it
 	@$(BIN)/python -m tests.alerts.model_faults
 
-# Goes on where it was stopped. MUTANTS='pro.core.triage*' tries some only.
-mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; stop and go on at will)
+# Continues where it was stopped. MUTANTS='pro.core.triage*' tries some only.
+mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; continues where it stopped)
 	@$(BIN)/mutmut run --max-children 2 $(MUTANTS)
 	@$(BIN)/python -m bench.mutants
 
-format: dependencies ## put code into the one format
+format: dependencies ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-messages: dependencies ## bring translations/ up to the words in code and templates
+messages: dependencies ## update translations/ from code and templates
 	@sh translations/update.sh
 
 schemas: dependencies ## write the JSON Schemas that editors use for the data files
 	@$(BIN)/flask schema
 
-requirements: dependencies ## pin requirements*.in anew
+requirements: dependencies ## update the pinned requirements
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@for name in requirements requirements-alibaba requirements-dev; do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-build --no-strip-extras \
@@ -69,10 +69,10 @@ requirements: dependencies ## pin requirements*.in anew
 bench: dependencies ## measure everything in bench/ and write docs/performance.md
 	@$(BIN)/python -m bench
 
-screenshots: dependencies ## draw every page into var/screenshots
+screenshots: dependencies ## save screenshots of all pages in var/screenshots
 	@$(BIN)/python -m bench.screenshots
 
-picture: dependencies ## draw the README's picture, docs/screens.jpg
+picture: dependencies ## draw the picture of the README, docs/screens.jpg
 	@$(BIN)/python -m bench.picture
 
 dependencies:

@@ -25,7 +25,7 @@ def main() -> int:
         report(found)
         figures += found
     table = "\n".join(
-        ["| figure | measured | bound | kept |", "|---|---|---|---|", *(figure.row for figure in figures)]
+        ["| Metric | Measured | Target | Met |", "|---|---|---|---|", *(figure.row for figure in figures)]
     )
     when = f"{datetime.now(UTC):%Y-%m-%d}, on {describe_machine()}."
     text = PAGE.read_text(encoding="utf-8")

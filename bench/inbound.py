@@ -181,7 +181,7 @@ def measure() -> list[Measurement]:
         found += [
             Measurement(f"{engine}: a text stored, screened, answered at {RATE} a second, median", median(times), "ms"),
             Measurement(f"{engine}: the same, 99th percentile of {len(times)}", percentile(times, 0.99), "ms", 100),
-            Measurement(f"{engine}: the same: texts lost, misread or not answered", missing, "", 0),
+            Measurement(f"{engine}: the same: texts lost, misclassified or unanswered", missing, "", 0),
         ]
     return found
 

@@ -176,7 +176,7 @@ def measure() -> list[Measurement]:
             for name in range(WORKERS):
                 log = folder / f"worker-{name}.log"
                 pids.append(
-                    running.enter_context(live_system.running_process(["flask", "tick", "--forever"], env, log)).pid
+                    running.enter_context(live_system.running_process(["flask", "worker", "--forever"], env, log)).pid
                 )
             rate, ours, theirs = steady_rate(found, pids, engine)
         took, numbers = found.ask("all")

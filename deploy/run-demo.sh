@@ -29,7 +29,7 @@ $flask demo fill
 
 .venv/bin/gunicorn --config deploy/gunicorn.conf.py --workers 1 --bind "127.0.0.1:$PORT" "app:create_app()" &
 web=$!
-$flask tick --forever &
+$flask worker --forever &
 worker=$!
 alive() { kill -0 "$web" 2>/dev/null && kill -0 "$worker" 2>/dev/null; }
 

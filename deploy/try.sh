@@ -67,7 +67,7 @@ sed -e '/listen \[::\]/d' -e "s/listen 80;/listen 127.0.0.1:$plain;/" -e "s/list
 "$bin/gunicorn" --config deploy/gunicorn.conf.py --bind "127.0.0.1:$web" 'app:create_app()' >"$folder/log/web.log" 2>&1 &
 gunicorn=$!
 pids=$gunicorn
-"$bin/flask" tick --forever >"$folder/log/worker.log" 2>&1 &
+"$bin/flask" worker --forever >"$folder/log/worker.log" 2>&1 &
 pids="$pids $!"
 "$nginx" -p "$folder" -c "$folder/nginx.conf" >"$folder/log/start.log" 2>&1 &
 pids="$pids $!"

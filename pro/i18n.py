@@ -20,6 +20,24 @@ SOURCE_LANGUAGE = "en"
 LANGUAGES = ("zh_Hans", "en")
 HTML_CODES: Mapping[str, str] = {"zh_Hans": "zh-Hans-CN", "en": "en"}
 LANGUAGE_NAMES: Mapping[str, str] = {"zh_Hans": "中文", "en": "English"}
+# Ends the context in the key of a text with several meanings, as in compiled catalogs.
+CONTEXT_END = "\x04"
+
+
+class SourceCatalog(NullTranslations):
+    """The catalog of the source language: every text stands for itself, without its context."""
+
+    def gettext(self, message: str) -> str:
+        """Return ``message`` without its context."""
+        return message.rpartition(CONTEXT_END)[2]
+
+
+class CatalogWithContexts(Translations):
+    """A catalog whose ``gettext`` also takes a text that was marked with its context."""
+
+    def gettext(self, message: str) -> str:
+        """Return the translation of ``message``, or ``message`` without its context."""
+        return super().gettext(message).rpartition(CONTEXT_END)[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +70,7 @@ class Translator:
         return next(code for code in LANGUAGES if code != self.language)
 
     def gettext(self, text: str, **values: object) -> str:
-        """Translate ``text`` and fill in ``%(name)s``."""
+        """Translate ``text``, which may be marked with a context, and fill in ``%(name)s``."""
         found = self.catalog.gettext(text)
         return found % values if values else found
 
@@ -72,14 +90,14 @@ def read_catalogs(folder: Path) -> Catalogs:
     for language in LANGUAGES:
         path = folder / language / "LC_MESSAGES" / "messages.po"
         if language == SOURCE_LANGUAGE and not path.exists():
-            found[language] = NullTranslations()
+            found[language] = SourceCatalog()
             continue
         with path.open("rb") as file:
             catalog = read_po(file, locale=language)
         compiled = BytesIO()
         write_mo(compiled, catalog)
         compiled.seek(0)
-        found[language] = Translations(compiled)
+        found[language] = CatalogWithContexts(compiled)
     return Catalogs(found)
 
 

@@ -78,6 +78,11 @@ class Catalogue:
         """Return the instrument; None if it is no longer installed."""
         return self.instruments.get(instrument_id)
 
+    def staff_title(self, instrument_id: str, language: str) -> str:
+        """Return the name of a questionnaire for staff, whatever its wording is called for participants."""
+        words = self.words[instrument_id, language]
+        return words.staff_title or words.title
+
     def shown_plan(self, plan_id: str) -> StudyPlan:
         """Return the plan, or a stand-in without rules for a page about a participant whose plan is gone.
 

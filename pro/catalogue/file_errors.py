@@ -43,10 +43,10 @@ _PLAIN = by_english(
     Sentence("Tuple should have at least 1 item after validation, not 0"),
 )
 _HINTS: Mapping[str, Sentence] = {
-    name_patterns.NAME: Sentence(" (small letters, digits and _, a letter first)"),
-    name_patterns.RULE: Sentence(" (a capital letter, then letters or digits, such as E01)"),
-    name_patterns.HOUR: Sentence(" (a time of day, such as 8:00 or 17:30)"),
-    name_patterns.NUMBER: Sentence(" (a telephone number, such as +8679100000000 or 120)"),
+    name_patterns.NAME: Sentence(" (lowercase letters, digits and _, starting with a letter)"),
+    name_patterns.RULE: Sentence(" (one capital letter followed by letters or digits, for example E01)"),
+    name_patterns.HOUR: Sentence(" (a time of day, for example 8:00 or 17:30)"),
+    name_patterns.NUMBER: Sentence(" (a phone number, for example +8679100000000 or 120)"),
 }
 
 
@@ -62,7 +62,7 @@ def model_error_sentence(errors: Sequence[ErrorDetails]) -> Sentence:
     message = _field_error_sentence(errors[0])
     if len(errors) == 1:
         return Sentence("%(message)s.", message=message)
-    return Sentence("%(message)s. (%(number)s more like it.)", message=message, number=len(errors) - 1)
+    return Sentence("%(message)s. (%(number)s more like this.)", message=message, number=len(errors) - 1)
 
 
 def _field_error_sentence(error: ErrorDetails) -> Sentence | EnglishOnly:

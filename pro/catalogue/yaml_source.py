@@ -72,7 +72,7 @@ class StrictLoader(SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, Sentence("%(key)s is there twice", key=repr(key)), key_node.start_mark
+                    None, None, Sentence("%(key)s appears twice", key=repr(key)), key_node.start_mark
                 )
             seen.add(key)
         mapping: dict[object, object] = super().construct_mapping(node, deep)
@@ -113,11 +113,11 @@ def _check_shape(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         mark: Any = event.start_mark
         if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-            found = Sentence("an alias, or more than %(most)s levels deep", most=MAX_DEPTH)
+            found = Sentence("an alias, or more than %(most)s levels of nesting", most=MAX_DEPTH)
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
         # The parser fails on a tag that does not fit its value.
         if tag := getattr(event, "tag", None):
-            found = Sentence("the tag %(tag)s, which has no place here", tag=tag)
+            found = Sentence("the tag %(tag)s, which is not allowed here", tag=tag)
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
 
 

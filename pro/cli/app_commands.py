@@ -18,7 +18,7 @@ def require_app_context() -> AppContext:
     """Return the application context, or print the problems and exit with status 2."""
     problems = current_app.extensions["pro_problems"]
     if problems:
-        click.echo("The settings do not allow this:", err=True)
+        click.echo("Invalid settings:", err=True)
         for problem in problems:
             click.echo(f"- {problem}", err=True)
         sys.exit(2)
@@ -29,7 +29,7 @@ def require_current_app_context() -> AppContext:
     """Return the application context if the tables are current, or exit with status 2."""
     app_context = require_app_context()
     if not is_current(app_context.engine):
-        click.echo("The database is not at this version: run `flask db upgrade` first.", err=True)
+        click.echo("The database schema is outdated: run `flask db upgrade` first.", err=True)
         sys.exit(2)
     return app_context
 

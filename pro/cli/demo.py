@@ -11,12 +11,12 @@ from pro import db
 from pro.cli.app_commands import require_app_context, unit_of_work
 from pro.features.operations import demo_study
 
-demo = AppGroup("demo", help="Fill, show or reset the demonstration study.")
+demo = AppGroup("demo", help="Load, show or reset the demonstration study.")
 
 
 @demo.command("fill")
 def fill() -> None:
-    """Fill an empty database with the demonstration study; one that is in use stays as it is."""
+    """Load the demonstration study into an empty database; a database in use is not changed."""
     _refuse_production()
     with unit_of_work() as work:
         if not demo_study.is_filled(work):
@@ -36,7 +36,7 @@ def links() -> None:
 
 @demo.command("reset")
 def reset() -> None:
-    """Throw the demonstration's database and its kept messages away and fill it anew."""
+    """Delete the demonstration database and its stored messages, then load it again."""
     _refuse_production()
     app_context = require_app_context()
     # Table by table instead of deleting the file, because a running web server has open connections.

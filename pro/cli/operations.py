@@ -43,38 +43,40 @@ TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
 
 log = logging.getLogger(__name__)
 
-db_group = AppGroup("db", help="Bring the tables to this version.")
+db_group = AppGroup("db", help="Migrate the database schema.")
 audit_group = AppGroup("audit", help="Verify the hash chain of the audit trail.")
-staff_group = AppGroup("staff", help="Make accounts for staff and put people on duty.")
+staff_group = AppGroup("staff", help="Create staff accounts and assign shifts.")
 
 
 @db_group.command("upgrade")
 def upgrade_database() -> None:
-    """Bring the tables to this version; a new database gets all of them."""
+    """Migrate the database to the current schema version. An empty database gets all tables."""
     try:
         db.upgrade(require_app_context().engine)
     except db.UnknownVersion as version:
         click.echo(
-            f"The database was made by another version of this program ({version}), and nothing was changed. "
+            f"The database was created by another version of this program ({version}). Nothing was changed. "
             "Use that version, or another database; a demonstration starts over with `flask demo reset`.",
             err=True,
         )
         sys.exit(2)
 
 
-@click.command("tick", short_help="Do the worker's round, once or forever.")
-@click.option("--forever", is_flag=True, help="Go on until stopped, instead of one round.")
+@click.command("worker", short_help="Run the background worker, once or continuously.")
+@click.option("--forever", is_flag=True, help="Run continuously until stopped.")
 @with_appcontext
 def run_worker(forever: bool) -> None:
-    """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail.
+    """Run the background worker.
 
-    On SQLite only one may go on forever; the second ends with exit status 3. A worker whose calls to a provider never
-    end, so that none is free, ends with exit status 75.
+    It evaluates idle forms, queues the daily digest, sends due messages and seals the audit trail.
+
+    With SQLite only one continuous worker may run; a second one exits with status 3. A worker that can make no more
+    calls to a provider, because none of its calls ends, exits with status 75.
     """
     app_context = require_current_app_context()
     if forever and app_context.engine.dialect.name == "sqlite" and not acquire_worker_lock(app_context.config.var_dir):
         click.echo(
-            "Another worker serves this SQLite database already; only on PostgreSQL there may be more.", err=True
+            "Another worker already uses this SQLite database. Run several workers only with PostgreSQL.", err=True
         )
         sys.exit(3)
     if app_context.config.production:
@@ -115,7 +117,7 @@ def refuse_demonstration(app_context: AppContext) -> None:
         problem for plan in app_context.catalogue.plans.values() for problem in start_check.find_plan_problems(plan)
     ]
     if problems:
-        click.echo("\n- ".join(["The worker does not start until these are mended:", *problems]), err=True)
+        click.echo("\n- ".join(["The worker does not start until these problems are solved:", *problems]), err=True)
         sys.exit(2)
 
 
@@ -166,10 +168,13 @@ class StopSignal:
 
 @audit_group.command("verify")
 def verify_audit_chain() -> None:
-    """Walk the hash chain of the audit trail; exit status 1 if anything was changed, removed or never sealed."""
+    """Verify the hash chain of the audit trail.
+
+    Exits with status 1 if an entry was changed, removed or never sealed.
+    """
     with unit_of_work(read_only=True) as work:
         found = audit_chain.verify_chain(work)
-    click.echo(f"{found.sealed} events sealed, {found.unsealed} waiting, head {found.head}")
+    click.echo(f"{found.sealed} entries sealed, {found.unsealed} not sealed yet, head {found.head}")
     for problem in found.problems:
         click.echo(f"- {problem}", err=True)
     sys.exit(1 if found.problems else 0)
@@ -177,7 +182,7 @@ def verify_audit_chain() -> None:
 
 @click.command("new-key", short_help="Print a new key for PRO_DATA_KEYS.")
 def new_key() -> None:
-    """Print a new key for PRO_DATA_KEYS (put it in front of the old ones, keep those)."""
+    """Print a new key for PRO_DATA_KEYS. Put it before the existing keys and keep those."""
     click.echo(Fernet.generate_key().decode())
 
 
@@ -186,10 +191,10 @@ def new_key() -> None:
 @click.argument("name")
 @click.argument("role", type=click.Choice(list(staff_accounts.RIGHTS)))
 @click.option("--language", default="zh_Hans", help="zh_Hans or en.")
-@click.option("--phone", default="", help="For urgent texts: a mainland number, or + and the country code.")
-@click.password_option(help="At least 12 characters; asked for if not given.")
+@click.option("--phone", default="", help="Mobile number for alerts: a mainland China number, or + and country code.")
+@click.password_option(help="At least 12 characters; you are prompted if it is omitted.")
 def add_staff_member(email: str, name: str, role: str, language: str, phone: str, password: str) -> None:
-    """Make an account for a member of staff."""
+    """Create a staff account."""
     try:
         with unit_of_work() as work:
             staff_accounts.add_staff(work, email, name, role, language, password, phone)
@@ -203,14 +208,18 @@ def add_staff_member(email: str, name: str, role: str, language: str, phone: str
 @staff_group.command("reset-factor")
 @click.argument("email")
 def reset_factor(email: str) -> None:
-    """Forget the phone and the recovery codes of a person who lost them, and end their sessions.
+    """Reset the second factor of a user: remove the phone and the recovery codes and end all sessions.
 
-    For the only administrator; everybody else asks an administrator, who does this on the page “People”.
+    Use it only for the sole administrator. For all other users an administrator does this on the “Accounts” page.
     """
     with unit_of_work() as work:
         number = staff_accounts.find_account_id(work, email)
         done = number is not None and second_factor.reset_factor(work, number, "command on the server")
-    click.echo("Done. They set up a new phone at the next sign-in." if done else "There is no second factor to reset.")
+    click.echo(
+        "Second factor reset. The user sets up a new phone at the next sign-in."
+        if done
+        else "This user has no second factor."
+    )
     sys.exit(0 if done else 1)
 
 
@@ -219,10 +228,10 @@ def reset_factor(email: str) -> None:
 @click.argument("place", type=click.Choice(recipients.PLACES))
 @click.argument("starts", type=click.DateTime(TIME_FORMATS))
 @click.argument("ends", type=click.DateTime(TIME_FORMATS))
-@click.option("--plan", default="npc_reirradiation", help="The study; its time zone is meant.")
-@click.option("--both-places", is_flag=True, help="The person may hold the other place at the same time.")
+@click.option("--plan", default="npc_reirradiation", help="The study. Times are in its time zone.")
+@click.option("--both-places", is_flag=True, help="Allow the person to have the other shift at the same time.")
 def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: str, both_places: bool) -> None:
-    """Put a person on call (or backup) from STARTS to ENDS, local times such as 2026-12-01T08:00."""
+    """Assign a shift (on_call or backup) from STARTS to ENDS, in local time, for example 2026-12-01T08:00."""
     try:
         with unit_of_work() as work:
             person = staff_accounts.find_account_id(work, email)
@@ -239,27 +248,27 @@ def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: st
 
 
 DUTY_SENTENCES = {
-    "person_missing": "There is no open account with this address.",
-    "no_account": "There is no open account with this address.",
-    "cannot_act": "The role of this person may not act on alerts.",
-    "absent": "This person is away then.",
-    "no_plan": "There is no study of this name.",
-    "ends_first": "The duty ends before it starts.",
-    "past": "The duty lies in the past.",
-    "too_far": "The time is too far from now; please check the year.",
-    "stretch_too_long": f"A stretch of duty lasts at most {roster_service.SHIFT_AT_MOST.days} days.",
-    "overlaps": "Somebody holds this place already.",
-    "holds_other_place": "This person holds the other place then; if that is meant, add --both-places.",
+    "person_missing": "No active account with this email address.",
+    "no_account": "No active account with this email address.",
+    "cannot_act": "This person’s role may not handle alerts.",
+    "absent": "This person is absent at that time.",
+    "no_plan": "Unknown study.",
+    "ends_first": "The end time is not after the start time.",
+    "past": "The shift is in the past.",
+    "too_far": "The time is too far from now. Check the year.",
+    "stretch_too_long": f"A shift lasts at most {roster_service.SHIFT_AT_MOST.days} days.",
+    "overlaps": "Another person already has this shift.",
+    "holds_other_place": "This person already has the other shift at that time. To allow it, add --both-places.",
 }
 SENTENCES = {
-    "taken": "there is an account with this address already.",
-    "email_invalid": "this is not an e-mail address.",
+    "taken": "an account with this email address already exists.",
+    "email_invalid": "this is not an email address.",
     "empty": "it must not be empty.",
     "unknown": "this is not one of the possible values.",
-    "phone_invalid": "this is not a complete phone number; write a mainland number, or + and the country code.",
-    "phone_not_mobile": "this is a landline; it gets no text message.",
+    "phone_invalid": "the phone number is incomplete; enter a mainland China number, or + and country code.",
+    "phone_not_mobile": "this is a landline number; it cannot receive text messages.",
     "password_short": f"it needs at least {PASSWORD_LENGTH} characters.",
     "password_long": "it is too long.",
-    "password_email": "it must not be the e-mail address.",
+    "password_email": "it must not be the email address.",
     "too_long": "it is too long.",
 }

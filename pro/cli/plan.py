@@ -36,32 +36,35 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SENTENCES = {
     "unknown": "this study has no such anchor.",
     "number": "{numbers}.",
-    "twice": "it is there twice.",
+    "twice": "it appears twice.",
     "future": "{on} lies in the future, and this is recorded once it has happened{or_planned}.",
     "too_far": "{on} is more than two years ahead.",
     "long_ago": "{on} is more than ten years ago.",
     "not_planned": "it cannot be planned; record it once it has happened.",
     "before": "{on} is before {other} ({other_on}).",
-    "order": "{on} is before {other} ({other_on}); numbers must follow the calendar.",
+    "order": "{on} is before {other} ({other_on}); higher numbers need later dates.",
     "needs": "there is no {other} by {on}.",
     "after_last": "{on} is after {other} ({other_on}).",
 }
 
 
-@click.group("plan", short_help="Check a study's plan, and preview its calendar.")
+@click.group("plan", short_help="Check a study plan and preview its visit schedule.")
 def plan() -> None:
-    """Check a study's plan, and look at its calendar before anybody is enrolled."""
+    """Check a study plan and preview its visit schedule."""
 
 
-@plan.command("check", short_help="Read every plan with its words, or say what is wrong.")
+@plan.command("check", short_help="Validate all plan files and their wording.")
 @plans_option
-@click.option("--days", type=FILE, help="The site's file of days off and working days, to be checked too.")
+@click.option("--days", type=FILE, help="The site's file of days off and working days; it is checked too.")
 def check_plans(plans: Path | None, days: Path | None) -> None:
-    """Read every plan with its words. Ends with status 1 at the first thing that is wrong: file, place and sentence."""
+    """Validate all plan files and their wording.
+
+    Exits with status 1 at the first error and prints file, position and reason.
+    """
     catalogue = _catalogue(plans)
     for found in catalogue.plans.values():
         if found.calendar is None:
-            click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, no calendar.")
+            click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, no visit schedule.")
             continue
         try:
             read_working_days(found.calendar.holidays, days)
@@ -76,7 +79,7 @@ def check_plans(plans: Path | None, days: Path | None) -> None:
 @click.option("--language", default="en", help="Language of the names in it.")
 @plans_option
 def anchors(plan_id: str, language: str, plans: Path | None) -> None:
-    """Print an empty anchors file for PLAN, to be filled in for `flask plan preview`."""
+    """Print an empty anchors file for PLAN. Fill it in and use it with `flask plan preview`."""
     catalogue = _catalogue(plans)
     found, calendar = _plan(catalogue, plan_id, language)
     click.echo(anchors_template(found, calendar, catalogue.plan_words[found.id, language]), nl=False)
@@ -85,19 +88,22 @@ def anchors(plan_id: str, language: str, plans: Path | None) -> None:
 @plan.command("preview", short_help="Print every assessment and message for given anchors.")
 @click.argument("plan_id", metavar="PLAN")
 @click.option("--anchors", "path", type=FILE, required=True, help="See `flask plan anchors`.")
-@click.option("--at", "at_text", default="", help="What time it is, as 2027-01-04 09:30; without it, nobody says.")
-@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+@click.option(
+    "--at", "at_text", default="", help="Simulated current time, for example 2027-01-04 09:30. Default: none."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.option("--days", type=FILE, help="The site's file of days off and working days.")
 @click.option("--language", default="en", help="Language of the names.")
 @plans_option
 def preview(
     plan_id: str, path: Path, at_text: str, as_json: bool, days: Path | None, language: str, plans: Path | None
 ) -> None:
-    """Print every assessment that PLAN expects of a participant with these anchors, and every message about them if
-    nobody answers. Times are the participant's.
+    """Print every assessment and every message that PLAN schedules for a participant with these anchors.
 
-    With --at, each assessment has its status then, and only messages that may still go out are shown. Ends with status
-    1 if the anchors cannot be true.
+    It assumes that no form is answered. Times are in the participant's time zone.
+
+    With --at, each assessment has its status at that time, and only messages that can still be sent are shown. Exits
+    with status 1 if the anchor dates are impossible.
     """
     catalogue = _catalogue(plans)
     found, calendar = _plan(catalogue, plan_id, language)
@@ -109,7 +115,7 @@ def preview(
     zone = ZoneInfo(example.time_zone)
     now = read_moment(at_text, zone) if at_text else None
     if at_text and now is None:
-        _exit_with(f"--at: “{at_text}” is not a time; write it as 2027-01-04 09:30.", 2)
+        _exit_with(f"--at: “{at_text}” is not a time. Use the form 2027-01-04 09:30.", 2)
     known = _checked_anchors(calendar, example, now)
     shown = preview_of(calendar, list_expected_visits(calendar, known, example.time_zone, working), example.forms, now)
     if as_json:
@@ -121,7 +127,7 @@ def preview(
     click.echo("opens | due | closes | instrument | visit")
     for line in text_lines(shown, catalogue.plan_words[found.id, language]):
         click.echo(line)
-    click.echo(f"{shown.left_out} messages are left out: another form's leads to it, or the day has enough.")
+    click.echo(f"{shown.left_out} messages omitted: covered by another form's message, or over the daily limit.")
     until = announced_until(calendar.holidays) if calendar.holidays else None
     if until:
         click.echo(f"Make-up working days are known until {until}; later ones come from the site's own file (--days).")
@@ -129,18 +135,18 @@ def preview(
 
 @plan.command("renew")
 @click.argument("plan_id", metavar="PLAN")
-@click.option("--yes", is_flag=True, help="Write it; without this, only say what would change.")
+@click.option("--yes", is_flag=True, help="Apply the changes. Without it, only list them.")
 @with_appcontext
 def renew(plan_id: str, yes: bool) -> None:
-    """Lead everybody's calendar over to the plan file as it is now. Opened and past forms stay where they are."""
+    """Update all participants' schedules to the current plan file. Opened and past forms are not changed."""
     found = require_app_context().catalogue.plans.get(plan_id)
     if found is None or found.calendar is None:
-        _exit_with(f"“{plan_id}” is not a plan with a calendar here.", 2)
+        _exit_with(f"“{plan_id}” is not a plan with a visit schedule.", 2)
     with unit_of_work(read_only=not yes) as work:
         for one in schedule_service.replan_study(work, plan_id, save=yes):
-            click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} dropped")
+            click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} cancelled")
     if not yes:
-        click.echo("Nothing was written. Say --yes to do it.")
+        click.echo("Nothing was written. Use --yes to apply the changes.")
 
 
 def _checked_anchors(
@@ -166,7 +172,7 @@ def _checked_anchors(
     ahead = [problem for problem in find_anchor_problems(calendar, known, real_today) if problem.key == "future"]
     if today is None and ahead:
         names = ", ".join(_anchor_name(problem.anchor.kind, problem.anchor.number) for problem in ahead)
-        click.echo(f"Taken as an example, for it has not happened yet: {names}.", err=True)
+        click.echo(f"Not yet taken place, used as an example: {names}.", err=True)
     return known
 
 
@@ -201,11 +207,11 @@ def _catalogue(plans: Path | None) -> Catalogue:
 def _plan(catalogue: Catalogue, plan_id: str, language: str) -> tuple[StudyPlan, VisitSchedule]:
     found = catalogue.plans.get(plan_id)
     if found is None:
-        _exit_with(f"“{plan_id}” is not a plan here. There is: {', '.join(catalogue.plans)}.", 2)
+        _exit_with(f"“{plan_id}” is not a known plan. Available: {', '.join(catalogue.plans)}.", 2)
     if language not in found.languages:
-        _exit_with(f"{plan_id} is not offered in “{language}”, only in {', '.join(found.languages)}.", 2)
+        _exit_with(f"{plan_id} is not available in “{language}”, only in {', '.join(found.languages)}.", 2)
     if found.calendar is None:
-        _exit_with(f"{plan_id} has no calendar: its forms are sent by hand.", 2)
+        _exit_with(f"{plan_id} has no visit schedule: its forms are issued manually.", 2)
     return found, found.calendar
 
 

@@ -18,27 +18,27 @@ from pro.features.reports import rule_simulator
 from pro.features.reports.rule_simulator import SimulationRun
 
 
-@click.command("simulate", short_help="Try a changed plan file on what was answered.")
+@click.command("simulate", short_help="Test a changed plan file on stored answers.")
 @click.argument("plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--plan", "plan_id", default="", help="The study to compare with; the first one if not given.")
+@click.option("--plan", "plan_id", default="", help="The study to compare with; default: the first one.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only forms answered from this day on (UTC).")
-@click.option("--generated", type=click.IntRange(1, 1_000_000), help="Invent so many check-ins instead.")
-@click.option("--seed", default=1, help="With --generated: the same seed invents the same answers.")
+@click.option("--generated", type=click.IntRange(1, 1_000_000), help="Use this number of generated check-ins instead.")
+@click.option("--seed", default=1, help="With --generated: the same seed generates the same answers.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
 @with_appcontext
 def simulate(
     plan_file: Path, plan_id: str, since: datetime | None, generated: int | None, seed: int, as_json: bool
 ) -> None:
-    """Judge every stored form by the rules in use and by those in PLAN_FILE, and say what differs.
+    """Evaluate all stored forms with the rules in use and with PLAN_FILE, and report the differences.
 
-    Nothing is written. Forms are judged with the facts, the baseline and the previous answers that were kept when they
-    were opened; rules about missed forms and the screening of free texts are not replayed. Ends with status 3 if an
-    emergency or a sign of an ulcer would be lost, with 1 if the file is no plan.
+    Nothing is written. Forms are evaluated with the facts, the baseline and the previous answers that were stored when
+    they were opened; rules about missed forms and the screening of free texts are not repeated. Exits with status 3 if
+    an emergency or a sign of an ulcer would be lost, with 1 if the file is not a plan.
     """
     plans = require_app_context().catalogue.plans
     old = plans.get(plan_id) if plan_id else next(iter(plans.values()))
     if old is None:
-        click.echo(f"“{plan_id}” is not a plan here. There is: {', '.join(plans)}.", err=True)
+        click.echo(f"“{plan_id}” is not a known plan. Available: {', '.join(plans)}.", err=True)
         sys.exit(2)
     try:
         new = rule_simulator.parse_changed_plan(
@@ -65,11 +65,11 @@ def _json(run: SimulationRun) -> str:
 
 def _lines(run: SimulationRun) -> list[str]:
     found = run.difference
-    lines = [f"{found.forms} forms judged, {found.changed_forms} differently."]
+    lines = [f"{found.forms} forms evaluated, {found.changed_forms} differently."]
     if run.left_out:
         lines.append(f"{run.left_out} participants are left out: they want no further use of their data.")
     if found.broken:
-        lines.append(f"{found.broken} forms could not be judged.")
+        lines.append(f"{found.broken} forms could not be evaluated.")
     if found.lost_emergencies:
         lines.append(f"WARNING: {found.lost_emergencies} emergencies would be lost.")
     if found.lost_ulcers:
@@ -84,7 +84,7 @@ def _lines(run: SimulationRun) -> list[str]:
         if found.changed_forms > len(found.changed):
             lines.append(f"{found.changed_forms - len(found.changed)} more forms differ.")
     if found.silent:
-        lines += ["", f"Not replayed, for they ask about missed forms: {', '.join(found.silent)}."]
+        lines += ["", f"Not evaluated, because they concern missed forms: {', '.join(found.silent)}."]
     return lines
 
 

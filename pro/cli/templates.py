@@ -17,7 +17,7 @@ from pro.core.sms_gateway import SmsGateway
 from pro.features.text_messages.approved_templates import TextCost, TextProblem, TextSettings, draft_templates
 from pro.features.text_messages.approved_templates import check_templates as check_texts
 
-templates = AppGroup("templates", help="Check the texts that the SMS gateway approved.")
+templates = AppGroup("templates", help="Check the approved SMS texts.")
 # Usual limits of SMS gateways in mainland China; `templates draft` starts from them.
 MAINLAND = SmsGateway(
     links=False,
@@ -29,10 +29,10 @@ MAINLAND = SmsGateway(
 
 
 @templates.command("check")
-@click.option("--file", type=click.Path(path_type=Path), help="Another gateway file than PRO_GATEWAY_FILE.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--file", type=click.Path(path_type=Path), help="Gateway file to use instead of PRO_GATEWAY_FILE.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def check(file: Path | None, as_json: bool) -> None:
-    """Hold every text that this installation may send against the gateway file; exit status 1 if one cannot be sent.
+    """Check all texts that the system can send against the gateway file. Exits with status 1 if one cannot be sent.
 
     Prints encoding, letters and text messages of each with its longest parameters, then errors and warnings.
     """

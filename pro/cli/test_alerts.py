@@ -1,4 +1,4 @@
-"""``flask drill``: start a test alert, for example after an upgrade or a new mail server."""
+"""``flask test-alert``: start a test alert, for example after an upgrade or a new mail server."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pro.errors import BadData
 from pro.features.alerts import test_alerts
 
 SENTENCES = {
-    "no_plan": "There is no study of this name.",
+    "no_plan": "Unknown study.",
     "no_drill": "This study's plan has no weekly test alert: its file has no “drill”.",
-    "at_once": "Another one was begun at the same moment; look at its page.",
+    "at_once": "Another test alert was started at the same moment. See its page.",
 }
 
 
-@click.command("drill", short_help="Begin a weekly test alert now.")
+@click.command("test-alert", short_help="Send a test alert now.")
 @click.option("--plan", default="npc_reirradiation", help="The study.")
 @with_appcontext
 def start_test_alert(plan: str) -> None:
-    """Begin a test alert now, beside the week's own; the worker sends it to whoever is on duty.
+    """Start a test alert now, in addition to the weekly one. The worker sends it to the staff on duty.
 
-    Exit status 1 if it failed at once.
+    Exits with status 1 if the test fails immediately.
     """
     try:
         with unit_of_work() as work:
@@ -34,13 +34,13 @@ def start_test_alert(plan: str) -> None:
     except BadData as bad:
         click.echo(SENTENCES[bad.why], err=True)
         sys.exit(1)
-    click.echo(f"{notified} messages are on their way. Whoever gets one confirms it here: {link}")
+    click.echo(f"{notified} messages are queued. Recipients confirm here: {link}")
     if begun.failure:
         click.echo(FAILURES[begun.failure], err=True)
         sys.exit(1)
 
 
 FAILURES = {
-    "nobody_on_duty": "It failed: nobody is on call now. See `flask staff duty`.",
-    "not_an_emergency": "It failed: the rules call the plan's answers no emergency.",
+    "nobody_on_duty": "The test alert failed: nobody is on call now. See `flask staff duty`.",
+    "not_an_emergency": "The test alert failed: the rules do not rate the plan's answers as an emergency.",
 }

@@ -20,11 +20,11 @@ wording = AppGroup("wording", help="Load and list licensed questionnaire texts."
 @click.argument("instrument")
 @click.argument("language")
 def template(instrument: str, language: str) -> None:
-    """Print an empty CSV table for INSTRUMENT in LANGUAGE: one row an item and option, and the licence block."""
+    """Print an empty CSV table for INSTRUMENT in LANGUAGE: one row per item and option, and the licence block."""
     catalogue = require_app_context().catalogue
     if instrument not in catalogue.instruments or language not in catalogue.languages:
         known = f"{', '.join(catalogue.instruments)} in {', '.join(catalogue.languages)}"
-        click.echo(f"There is no {instrument} in {language}; there are {known}.", err=True)
+        click.echo(f"No {instrument} in {language}. Available: {known}.", err=True)
         sys.exit(2)
     click.echo(template_csv(catalogue.instruments[instrument], language), nl=False)
 
@@ -33,12 +33,12 @@ def template(instrument: str, language: str) -> None:
 @click.argument("instrument")
 @click.argument("language")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--note", default="", help="Why, for the audit trail.")
+@click.option("--note", default="", help="Reason for the audit trail.")
 def load(instrument: str, language: str, file: Path, note: str) -> None:
-    """Check FILE (the filled-in table, CSV UTF-8) and keep it; forms issued from now on use it."""
+    """Check FILE (the completed table, CSV UTF-8) and store it; forms issued from now on use it."""
     with unit_of_work() as work:
         if instrument not in work.catalogue.instruments or language not in work.catalogue.languages:
-            click.echo(f"There is no {instrument} in {language}.", err=True)
+            click.echo(f"No {instrument} in {language}.", err=True)
             sys.exit(2)
         try:
             text = file.read_text(encoding="utf-8-sig")
@@ -56,7 +56,7 @@ def load(instrument: str, language: str, file: Path, note: str) -> None:
 
 @wording.command("list")
 def list_loaded() -> None:
-    """Show every wording: our own from the data files, and what was loaded, with licence, version and checksum."""
+    """List all wordings, built-in and loaded, with licence, version and checksum."""
     with unit_of_work() as work:
         for (instrument, language), words in sorted(work.catalogue.words.items()):
             click.echo(f"{instrument}\t{language}\t{words.version}\t{words.status}\t{words.checksum[:12]}\tbuilt in")

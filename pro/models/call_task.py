@@ -36,13 +36,13 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     # Texts do not arrive.
     "phone_unreachable": TaskKind(Sentence("Text messages do not reach this phone")),
     # We did not understand twice, by text or in the chat.
-    "answer_unclear": TaskKind(Sentence("Replies were not understood"), ended_by_answer=True),
+    "answer_unclear": TaskKind(Sentence("Replies were not understood repeatedly"), ended_by_answer=True),
     # A text says that the participant died: a person calls the family before anything else is sent.
     "death_reported": TaskKind(
-        Sentence("A text reports a death. Please call the family; no message is sent until then")
+        Sentence("A text message reports a death. Call the family; no message is sent until then")
     ),
     # A text may ask for no more messages, or may mean something else.
-    "may_be_stop": TaskKind(Sentence("A text may ask for no more text messages. Please ask")),
+    "may_be_stop": TaskKind(Sentence("A text message may be an opt-out request. Ask the participant")),
 }
 
 

@@ -89,7 +89,7 @@ def _missing_words() -> list[str]:
     gaps = [gap for gap in catalogue.gaps if gap.language == language]
     titles = {
         "plan": lambda name: catalogue.plan_words[name, language].title,
-        "instrument": lambda name: catalogue.words[name, language].title,
+        "instrument": lambda name: catalogue.staff_title(name, language),
         "terms": lambda _name: "CTCAE",
     }
     return [titles[gap.part](gap.name) for gap in gaps if gap.part in titles]

@@ -76,18 +76,18 @@ class CallForm(FlaskForm):
     """Form to log a phone call. Field names are those of ``missed_forms.log_call``."""
 
     outcome = RadioField(
-        N_("What came of the call"),
+        N_("Call outcome"),
         invalid_choice_message=REFUSALS["unknown"],
         choices=choices(CALL_OUTCOMES.items()),
         validators=[InputRequired(REFUSALS["call_outcome"])],
     )
     at = fields.DateTimeLocalField(
-        N_("When you called"), format=list(TYPED_MOMENTS), validators=[InputRequired(REFUSALS["call_at"])]
+        N_("Time of the call"), format=list(TYPED_MOMENTS), validators=[InputRequired(REFUSALS["call_at"])]
     )
     text = TextAreaField(
-        N_("What was said"),
+        N_("Content of the call"),
         filters=[trim],
-        validators=[Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters."))],
+        validators=[Length(max=NOTE_LENGTH, message=N_("The note is too long: at most 4000 characters."))],
     )
 
     def validate(self, extra_validators: Any = None) -> bool:

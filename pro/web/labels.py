@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pro.core.rule_language.level import Level
 from pro.core.schedule.intervals import Interval
 from pro.web import request_context
-from pro.web.refusals import N_, REFUSALS
+from pro.web.refusals import N_, NP_, REFUSALS
 
 # Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
 ACT_WITHIN: Mapping[Level, timedelta] = {
@@ -24,15 +24,15 @@ ACT_WITHIN: Mapping[Level, timedelta] = {
 }
 
 ROLES: Mapping[str, str] = {
-    "coordinator": N_("coordinator"),
+    "coordinator": N_("study coordinator"),
     "investigator": N_("investigator"),
-    "nurse": N_("nurse"),
+    "nurse": N_("research nurse"),
     "monitor": N_("monitor"),
     "statistician": N_("statistician"),
     "administrator": N_("administrator"),
 }
 
-PLACES: Mapping[str, str] = {"on_call": N_("On duty"), "backup": N_("Backup")}
+PLACES: Mapping[str, str] = {"on_call": N_("On call now"), "backup": N_("Backup")}
 # The same places on the duty roster, where most shifts are in the future.
 PLACES_HELD: Mapping[str, str] = {"on_call": N_("On call"), "backup": N_("Backup")}
 
@@ -41,13 +41,13 @@ FORM_STATES: Mapping[str, str] = {
     "started": N_("Started, not finished"),
     "submitted": N_("Received"),
     "cancelled": N_("Cancelled"),
-    "expired": N_("Closed without an answer"),
+    "expired": N_("Expired without an answer"),
 }
 
 # The scope of a withdrawal of consent.
 WITHDRAWAL_SCOPES: Mapping[str, str] = {
-    "questions": N_("No more questions; what was answered stays in the study"),
-    "data": N_("No more questions, and no further use of the data either"),
+    "questions": N_("No more questionnaires; existing answers remain in the study"),
+    "data": N_("No more questionnaires, and no further use of existing data"),
 }
 
 PARTICIPANT_STATES: Mapping[str, str] = {
@@ -58,65 +58,63 @@ PARTICIPANT_STATES: Mapping[str, str] = {
 }
 
 MESSAGE_STATES: Mapping[str, str] = {
-    "waiting": N_("Waiting to be sent"),
+    "waiting": N_("Queued"),
     "sent": N_("Sent"),
     "delivered": N_("Delivered"),
-    "failed": N_("Not sent"),
-    "dropped": N_("Not sent, too late to be of use"),
+    "failed": NP_("message", "Failed"),
+    "dropped": N_("Dropped, no longer useful"),
 }
 
-CHANNELS: Mapping[str, str] = {"email": N_("by e-mail"), "sms": N_("by SMS")}
+CHANNELS: Mapping[str, str] = {"email": N_("by email"), "sms": N_("by text message")}
 
 TEMPLATES: Mapping[str, str] = {
     "alert": N_("Alert"),
-    "alert_again": N_("Alert, told again"),
+    "alert_again": N_("Alert escalation"),
     "alert_sms": N_("Alert by text message"),
     "alert_digest": N_("Daily digest"),
     "drill": N_("Weekly test alert"),
     "drill_sms": N_("Weekly test alert by text message"),
     "drill_failed": N_("Weekly test alert failed"),
-    "invitation": N_("Invitation with a link"),
-    "invitation_code": N_("Invitation with a code"),
-    "reminder": N_("Reminder with a link"),
-    "reminder_code": N_("Reminder with a code"),
-    "safety": N_("Safety sentence"),
+    "invitation": N_("Form message with link"),
+    "invitation_code": N_("Form message with code"),
+    "reminder": N_("Reminder with link"),
+    "reminder_code": N_("Reminder with code"),
+    "safety": N_("Safety message"),
     "question": N_("Question"),
     "advice": N_("Emergency advice"),
-    "thanks": N_("Thanks for the form"),
-    "clarify": N_("Asked again"),
-    "clarify_free": N_("Asked again"),
-    "onward_link": N_("Link to go on"),
-    "onward_code": N_("Code to go on"),
-    "stopped": N_("Messages stopped"),
-    "started": N_("Messages started again"),
+    "thanks": N_("Thank-you message"),
+    "clarify": N_("Clarification request"),
+    "clarify_free": N_("Clarification request"),
+    "onward_link": N_("Link to continue"),
+    "onward_code": N_("Code to continue"),
+    "stopped": N_("Opt-out confirmation"),
+    "started": N_("Opt-in confirmation"),
     "help": N_("Help"),
     "help_contact": N_("Help"),
-    "inbound_unknown": N_("Text from an unknown number"),
-    "staff_call": N_("Please call us"),
-    "staff_soon": N_("We will call you"),
-    "staff_text": N_("In own words"),
+    "inbound_unknown": N_("Text message from an unknown number"),
+    "staff_call": N_("Callback request"),
+    "staff_soon": N_("Notice: we will call"),
+    "staff_text": N_("Free-text message"),
     "staff_invitation": N_("Invitation of a colleague"),
 }
 
 TEST_ALERT_STATES: Mapping[str, str] = {
     "running": N_("Running"),
-    "passed": N_("Confirmed"),
-    "failed": N_("Failed"),
-    "overdue": N_("Did not come"),
+    "passed": NP_("test alert", "Confirmed"),
+    "failed": NP_("test alert", "Failed"),
+    "overdue": N_("Not held"),
 }
 
 TEST_ALERT_FAILURES: Mapping[str, str] = {
-    "not_confirmed": N_("Nobody confirmed it in time. Ask those who were told whether they got it, and why not."),
-    "not_delivered": N_(
-        "A message could not be delivered. Find out why, and let the IT department begin another test."
-    ),
-    "nobody_on_duty": N_("Nobody was on duty. Enter who is on duty, and let the IT department begin another test."),
-    "not_an_emergency": N_("The rules did not make an emergency of it. Tell whoever keeps the plan file."),
+    "not_confirmed": N_("Not confirmed in time. Ask the staff notified whether they received it and, if not, why."),
+    "not_delivered": N_("A message was not delivered. Find out why and ask the IT department to run another test."),
+    "nobody_on_duty": N_("Nobody was on duty. Enter the on-call staff and ask the IT department to run another test."),
+    "not_an_emergency": N_("The rules did not rate it as an emergency. Tell the person who maintains the plan file."),
 }
 
 WORDING: Mapping[str, str] = {
-    "not debriefed": N_("Our own wording. Not yet tried out in interviews with patients."),
-    "demonstration": N_("Demonstration wording, not the licensed questionnaire. Never for patients."),
+    "not debriefed": N_("Own wording, not yet cognitively debriefed with patients."),
+    "demonstration": N_("Demonstration wording, not the licensed questionnaire. Do not use with patients."),
     "licensed": N_("Licensed wording."),
 }
 
@@ -124,21 +122,21 @@ BASIS: Mapping[str, str] = {"L": N_("literature"), "C": N_("CTCAE"), "E": N_("ex
 
 ANSWERED_BY: Mapping[str, str] = {
     "self": N_("answered by the participant"),
-    "helped": N_("answered with somebody’s help"),
-    "proxy": N_("answered by somebody else for the participant"),
-    "staff": N_("typed in by staff"),
+    "helped": N_("answered with help"),
+    "proxy": N_("answered by someone else on the participant’s behalf"),
+    "staff": N_("entered by staff"),
 }
 
 IDENTIFIED: Mapping[str, str] = {
-    "link": N_("came by a link"),
-    "code": N_("came by a code"),
-    "card": N_("came by card and PIN"),
-    "phone": N_("known by the phone number"),
+    "link": N_("entered with a link"),
+    "code": N_("entered with a code"),
+    "card": N_("entered with card and PIN"),
+    "phone": N_("identified by phone number"),
 }
 
 MODES: Mapping[str, str] = {
     "web": N_("on a web page"),
-    "sms": N_("by SMS"),
+    "sms": N_("by text message"),
     "chat": N_("in the chat"),
     "phone": N_("in a phone interview"),
     "paper": N_("on paper"),
@@ -147,23 +145,23 @@ MODES: Mapping[str, str] = {
 LANGUAGES: Mapping[str, str] = {"zh_Hans": N_("Chinese"), "en": N_("English")}
 
 EVENTS: Mapping[str, str] = {
-    "alert.raised": N_("Alert by rule"),
-    "alert.uncovered": N_("No longer covered by a more urgent alert, rule"),
-    "alert.closed_itself": N_("Alert closed, the answer came; rule"),
-    "alert.superseded": N_("Covered by a more urgent rule"),
-    "alert.advised": N_("The participant read the emergency advice and went on; rule"),
-    "alert.corrected": N_("The participant read the emergency advice and took the answer back; rule"),
+    "alert.raised": N_("Alert raised by rule"),
+    "alert.uncovered": N_("No longer superseded by a more urgent alert, rule"),
+    "alert.closed_itself": N_("Alert closed automatically, answer received; rule"),
+    "alert.superseded": N_("Superseded by a more urgent rule"),
+    "alert.advised": N_("Participant saw the emergency advice and continued; rule"),
+    "alert.corrected": N_("Participant saw the emergency advice and changed the answer; rule"),
     "alert.acknowledged": N_("Acknowledged by"),
     "alert.taken_over": N_("Taken over by"),
     "alert.closed": N_("Closed by"),
     "grading.signed": N_("Assessed and signed by"),
-    "call.made": N_("Phoned by"),
+    "call.made": N_("Called by"),
     "assessment.submitted": N_("Form received"),
-    "message.waiting": N_("Alert mail is being sent to"),
-    "message.sent": N_("Alert mail sent to"),
-    "message.delivered": N_("Alert mail delivered to"),
-    "message.failed": N_("Alert mail could not be sent to"),
-    "message.dropped": N_("Alert mail not needed any more, not sent to"),
+    "message.waiting": N_("Alert email being sent to"),
+    "message.sent": N_("Alert email sent to"),
+    "message.delivered": N_("Alert email delivered to"),
+    "message.failed": N_("Alert email not sent to"),
+    "message.dropped": N_("Alert email no longer needed, not sent to"),
 }
 
 # Short names of this project for the scales of QLQ-C30 (docs/domain.md 1.2).
@@ -182,26 +180,26 @@ SCALES: Mapping[str, str] = {
     "AP": N_("Loss of appetite"),
     "CO": N_("Constipation"),
     "DI": N_("Diarrhea"),
-    "FI": N_("Money trouble"),
+    "FI": N_("Financial difficulties"),
     "C30SUMMARY": N_("Summary score"),
 }
 
 # Outcomes of a phone call, by the keys of ``models.CALL_OUTCOMES``.
 CALL_OUTCOMES: Mapping[str, str] = {
-    "reached": N_("Reached the participant"),
-    "reached_relative": N_("Reached a relative"),
-    "no_answer": N_("Nobody answered"),
+    "reached": N_("Participant reached"),
+    "reached_relative": N_("Relative reached"),
+    "no_answer": N_("Call not answered"),
     "wrong_number": N_("Wrong number"),
-    "refused": N_("Reached, does not want to go on"),
+    "refused": N_("Participant reached, declines to continue"),
     "died": N_("The participant has died"),
 }
 
 # Outcomes of a call task.
-TASK_ENDS: Mapping[str, str] = {**CALL_OUTCOMES, "answered": N_("A form was answered before anybody called")}
+TASK_ENDS: Mapping[str, str] = {**CALL_OUTCOMES, "answered": N_("A form was answered before any call")}
 
 CARD_STATES: Mapping[str, str] = {
-    "made": N_("Made, not used yet"),
-    "used": N_("In use"),
+    "made": N_("Created, not used yet"),
+    "used": NP_("card", "Active"),
     "locked": N_("Locked after five wrong PINs"),
     "revoked": N_("Revoked"),
 }
@@ -209,32 +207,32 @@ CARD_STATES: Mapping[str, str] = {
 # States of an expected form.
 EXPECTED_FORM_STATES: Mapping[str, str] = {
     "not_open": N_("Not open yet"),
-    "open": N_("Open"),
+    "open": NP_("form state", "Open"),
     "due": N_("Due today"),
-    "late": N_("Late, still open"),
+    "late": N_("Overdue, still open"),
     "received": N_("Received"),
-    "partial": N_("Begun, never sent"),
-    "served_elsewhere": N_("Answered with another visit’s form"),
+    "partial": N_("Partially completed, not submitted"),
+    "served_elsewhere": N_("Covered by the form of another visit"),
     "missed": N_("Missed"),
-    "expired": N_("Not answered; it was optional"),
+    "expired": N_("Not answered (optional)"),
 }
 
 # Reasons for a missing form (docs/domain.md 6, rule 4).
 MISSING_REASONS: Mapping[str, str] = {
     "forgot": N_("Forgot"),
     "too_ill": N_("Too ill"),
-    "refused": N_("Did not want to"),
-    "technical": N_("Technical trouble"),
-    "administrative": N_("Organisational"),
+    "refused": N_("Declined to answer"),
+    "technical": N_("Technical problem"),
+    "administrative": N_("Organisational reason"),
 }
 
 # Effects of a changed date on an expected form.
 DATE_CHANGE_EFFECTS: Mapping[str, str] = {
-    "moved": N_("moves"),
+    "moved": N_("rescheduled"),
     "added": N_("new"),
-    "dropped": N_("dropped"),
-    "opened": N_("stays, it was opened"),
-    "over": N_("stays, it is over"),
+    "dropped": N_("cancelled"),
+    "opened": N_("unchanged, already opened"),
+    "over": N_("unchanged, window closed"),
 }
 
 TABLES: dict[str, Mapping[str, str]] = {

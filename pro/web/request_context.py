@@ -23,7 +23,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pro.app_context import SYSTEM, Actor, AppContext, UnitOfWork
 from pro.errors import NotFound
-from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiate_language
+from pro.i18n import CONTEXT_END, HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiate_language
 
 STATIC = Path(__file__).parent.parent / "static"
 MAX_BODY = 256 * 1024
@@ -215,6 +215,7 @@ def _install_translations(app: Flask) -> None:
         lambda text: translator().catalog.gettext(text),
         lambda one, many, number: translator().catalog.ngettext(one, many, number),
         newstyle=True,
+        pgettext=lambda context, text: translator().catalog.gettext(f"{context}{CONTEXT_END}{text}"),
     )
     env.trim_blocks = env.lstrip_blocks = True
     env.globals.update(style=style, script=script, when=when, switch_url=switch_url)

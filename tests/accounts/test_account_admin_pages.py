@@ -25,7 +25,7 @@ def test_every_right_has_words_in_both_languages(app_context: AppContext) -> Non
 def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open("/staff/rights?lang=en")
-    row = re.search(r"See participants’ phone numbers</th>(.*?)</tr>", desk.page, re.DOTALL)
+    row = re.search(r"View participants’ phone numbers</th>(.*?)</tr>", desk.page, re.DOTALL)
     assert row is not None
     said = re.findall(r"yes|no(?=<)", row[1])
     assert said == ["yes", "yes", "yes", "no", "no", "no"]
@@ -49,7 +49,7 @@ def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typ
     where = f"/staff/people/{person.id}"
     desk.open(where)
     assert desk.post(where, do="role", role="monitor", reason="").status_code == 400
-    assert "Please say why" in desk.page
+    assert "Enter a short reason" in desk.page
     assert desk.post(where, do="role", role="monitor", reason="works as monitor now").location == where
     sent = {"do": "note", "text": "Called, will come at eight"}
     gone = other.post(alert, **sent)
@@ -72,17 +72,17 @@ def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded:
     desk.post(where, do="end_all")
     assert other.open("/staff/").status_code == 303
     desk.open(where)
-    assert "Not signed in anywhere" in desk.page
+    assert "No active sessions" in desk.page
     desk.post(where, do="close", reason="left the hospital")
     assert StaffBrowser(app).sign_in(nurse).status_code == 401
     desk.open("/staff/people")
-    assert "Closed 09:00" in desk.page
+    assert "Deactivated 09:00" in desk.page
     desk.open(where)
     desk.post(where, do="reopen", reason="came back to us")
     assert StaffBrowser(app).sign_in(nurse).status_code == 303
     desk.open(where)
     desk.post(where, do="phone", phone="12")
-    assert "not a complete phone number" in desk.page
+    assert "The phone number is incomplete" in desk.page
     assert 'value="12"' in desk.page
 
 
@@ -92,7 +92,7 @@ def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: StaffBrowser
     assert "This is your own account" in desk.page
     assert desk.post(where, do="close", reason="I want to go").status_code == 303
     desk.open(where)
-    assert "nobody changes their own rights" in desk.page
+    assert "you cannot change your own access rights" in desk.page
 
 
 def test_a_lost_phone_is_reset_by_an_administrator(
@@ -103,7 +103,7 @@ def test_a_lost_phone_is_reset_by_an_administrator(
     desk.open(where)
     assert desk.post(where, do="factor", reason="lost her phone").status_code == 303
     desk.open(where)
-    assert "this was done already" in desk.page
+    assert "this was already done" in desk.page
     assert desk.post(where, do="nonsense").status_code == 400
     assert desk.open("/staff/people/999999").status_code == 404
 

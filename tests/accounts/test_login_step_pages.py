@@ -81,7 +81,7 @@ def test_the_password_leads_to_the_code_and_the_code_to_the_page(
     assert there.open("/staff/participants").location == "/staff/code?next=/staff/participants"
     there.open("/staff/code?next=/staff/participants&lang=en")
     assert there.press(code="123456").status_code == 401
-    assert "This code is not right" in there.page
+    assert "The code is not correct" in there.page
     assert "123456" not in there.page
     assert there.press(code=code_of(secret, app_context)).location == "/staff/participants"
     assert there.open("/staff/participants").status_code == 200
@@ -90,7 +90,7 @@ def test_the_password_leads_to_the_code_and_the_code_to_the_page(
     lost.open("/staff/code?lang=en")
     assert lost.press(code=codes[3].lower()).location == "/staff/"
     lost.open("/staff/")
-    assert "9 are left" in lost.page
+    assert "9 left" in lost.page
 
 
 def test_half_a_session_ends_after_ten_minutes(
@@ -143,7 +143,7 @@ def test_any_form_is_kept_and_waits_for_a_fresh_press(
     assert "8642" not in desk.page
     assert desk.press(email=person.email, password=person.password).status_code == 200
     assert "Not saved yet" in desk.page
-    assert "NC-777" not in _numbers(desk), "nothing has happened"
+    assert "NC-777" not in _numbers(desk), "nothing has been done with it"
     desk.open("/staff/participants/new")
     # The page was left, so the unsaved text is discarded.
     desk.open("/staff/participants")
@@ -180,7 +180,7 @@ def test_what_one_person_typed_is_not_shown_to_another(
     monitor = seeded.staff["monitor"]
     assert desk.press(email=monitor.email, password=monitor.password).status_code == 303
     desk.open("/staff/")
-    assert "Somebody else typed here before" in desk.page
+    assert "Another person typed here before" in desk.page
     assert "13800138777" not in desk.page
 
 
@@ -193,15 +193,15 @@ def test_a_password_made_by_an_administrator_is_changed_first(
     assert desk.open("/staff/").location == "/staff/me/password?next=/staff/"
     for new, again, sentence in (
         ("short", "short", "at least 12 characters"),
-        (factories.PASSWORD, factories.PASSWORD, "the password that you have now"),
-        (person.email, person.email, "must not be the e-mail"),
-        ("a quite long sentence", "another long sentence", "The two are not the same"),
+        (factories.PASSWORD, factories.PASSWORD, "This is your current password"),
+        (person.email, person.email, "The password must not be the email address"),
+        ("a quite long sentence", "another long sentence", "The passwords do not match"),
     ):
         desk.open("/staff/me/password?lang=en")
         assert desk.press(old=factories.PASSWORD, new=new, again=again).status_code == 400
         assert sentence in desk.page
     assert desk.press(old="wrong wrong wrong", new="a quite long sentence", again="a quite long sentence").status_code
-    assert "This is not your password" in desk.page
+    assert "The password is not correct" in desk.page
     done = desk.press(old=factories.PASSWORD, new="a quite long sentence", again="a quite long sentence")
     assert done.location == "/staff/"
     assert desk.open("/staff/").status_code == 200
@@ -230,14 +230,18 @@ def test_an_invitation_becomes_an_account_once(app: Flask, app_context: AppConte
     desk = signed_in_browser(app, seeded.staff["administrator"])
     desk.open("/staff/people/new?lang=en")
     assert desk.press(name="", email="nurse@example.org", phone="12").status_code == 400
-    for sentence in ("account with this e-mail already", "Please type the name", "not a complete phone number"):
+    for sentence in (
+        "An account with this email already exists",
+        "Enter the name shown to colleagues",
+        "The phone number is incomplete",
+    ):
         assert sentence in desk.page
     desk.open("/staff/people/new")
     invited = {"name": "Zhao", "email": " Zhao@Example.org ", "role": "monitor", "language": "zh_Hans"}
     assert desk.press(**invited).location == "/staff/people"
     desk.open("/staff/people/new")
     assert desk.press(**invited).status_code == 400
-    assert "invited already" in desk.page
+    assert "This person has already been invited" in desk.page
     link = invitation_link(app_context)
     new = StaffBrowser(app)
     for _scanner in range(3):
@@ -248,7 +252,7 @@ def test_an_invitation_becomes_an_account_once(app: Flask, app_context: AppConte
     assert new.open("/staff/").status_code == 200
     late = StaffBrowser(app)
     assert late.open(f"{link}?lang=en").status_code == 410
-    assert "used already" in late.page
+    assert "This invitation has already been used" in late.page
     assert late.open("/staff/invitation/nothing").status_code == 404
     with transaction(app_context.engine) as session:
         account = session.scalars(select(StaffMember).where(StaffMember.email == "zhao@example.org")).one()

@@ -211,7 +211,7 @@ def test_acting_is_refused_to_those_who_may_only_read(
     desk.open("/staff/")
     assert desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids).status_code == 403
     assert desk.post(f"/staff/alerts/{ids[0]}", do="note", text="mine").status_code == 403
-    assert "Acknowledge, I take it" not in desk.open(f"/staff/alerts/{ids[0]}").get_data(as_text=True)
+    assert "Acknowledge and take responsibility" not in desk.open(f"/staff/alerts/{ids[0]}").get_data(as_text=True)
 
 
 def test_looking_changes_nothing_but_the_record_of_who_looked(
@@ -272,14 +272,14 @@ def test_an_unknown_address_reads_like_a_wrong_password(app: Flask, seeded: Stud
         assert desk.post("/staff/sign-in", email=email, password="wrong password").status_code == 401
         pages.append(re.sub(r'name="csrf_token" value="[^"]+"', "", desk.page).replace(email, ""))
     assert pages[0] == pages[1]
-    assert "E-mail or password is not right" in pages[0]
+    assert "Email or password is incorrect" in pages[0]
 
 
 def test_an_empty_sign_in_names_both_fields(app: Flask, seeded: Study) -> None:
     desk = StaffBrowser(app)
     desk.open("/staff/sign-in?lang=en")
     assert desk.post("/staff/sign-in").status_code == 400
-    assert "Please type your e-mail address." in desk.page
+    assert "Enter your email address." in desk.page
     assert 'href="#password"' in desk.page
 
 
@@ -386,12 +386,10 @@ def test_without_the_forms_token_there_is_a_kind_page(app: Flask, app_context: A
     assert 'href="/staff/"' in answer.text
     assert "Traceback" not in answer.text
     desk.open(f"/staff/alerts/{ids[0]}")
-    assert "Acknowledge, I take it" in desk.page
+    assert "Acknowledge and take responsibility" in desk.page
 
 
-@pytest.mark.parametrize(
-    ("role", "code", "word"), [("nurse", "zh-Hans-CN", "现在要处理的事"), ("monitor", "en", "What needs you now")]
-)
+@pytest.mark.parametrize(("role", "code", "word"), [("nurse", "zh-Hans-CN", "待办"), ("monitor", "en", "To do")])
 def test_pages_speak_the_persons_language_until_they_switch(
     role: str, code: str, word: str, app: Flask, seeded: Study
 ) -> None:

@@ -89,15 +89,15 @@ def test_an_alert_is_called_about_assessed_and_closed(
 
 REFUSED = [
     ({"grade": "4", "another": "dry_mouth", "shown": ":dry_mouth"}, "This term has no such grade"),
-    ({"onset_on": "2026-03-03"}, "This day has not come yet"),
-    ({"onset_on": "soon"}, "Please give the date as year, month and day"),
-    ({"serious": "yes", "action": ""}, "For a serious event please write what was done"),
-    ({"serious": "yes", "known_at": ""}, "when it became known that it is serious"),
-    ({"shown": ":headache"}, "These are the grades of the term that you chose now"),
-    ({"password": "wrong"}, "This is not your password"),
-    ({"password": ""}, "Please type your password to sign"),
-    ({"another": ""}, "Please choose a term"),
-    ({"attribution": []}, "Please choose what it may be related to"),
+    ({"onset_on": "2026-03-03"}, "This date is in the future"),
+    ({"onset_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
+    ({"serious": "yes", "action": ""}, "For a serious adverse event, enter the action taken"),
+    ({"serious": "yes", "known_at": ""}, "Enter the date and time the site became aware of the serious adverse event"),
+    ({"shown": ":headache"}, "These are the grades of the newly chosen term"),
+    ({"password": "wrong"}, "The password is not correct"),
+    ({"password": ""}, "Enter your password to sign"),
+    ({"another": ""}, "Choose a term"),
+    ({"attribution": []}, "Choose the possible cause, or “Other” if none fits"),
 ]
 
 
@@ -121,9 +121,9 @@ def test_grade_4_that_is_not_serious_is_asked_about_before_it_is_signed(
     path = taken(desk, alerts)
     said = JUDGED | {"grade": "4", "not_serious": ""}
     assert assess(desk, path, **said).status_code == 400
-    assert "Is it really not serious?" in desk.page
-    assert "Grade 4 often means danger to life." in desk.page
-    assert "The answers behind this alert suggest danger to life." in desk.page
+    assert "Confirm: not a serious adverse event?" in desk.page
+    assert "Grade 4 is often life-threatening." in desk.page
+    assert "The answers that triggered this alert suggest a danger to life." in desk.page
     assert rows(app_context, Grading) == []
     assert assess(desk, path, **(said | {"not_serious": "an old scar"})).status_code == 303
     assert [(one.serious, one.not_serious) for one in rows(app_context, Grading)] == [(False, "an old scar")]
@@ -139,8 +139,8 @@ def test_grade_4_that_is_serious_starts_the_clock_and_stands_on_the_to_do_list(
     assert assess(desk, path, **said).status_code == 303
     assert desk.post(path, do="close", alert=alerts, disposition="admitted").location == "/staff/"
     desk.open("/staff/")
-    assert "Good news: no alert is waiting." not in desk.page
-    assert "Serious" in desk.page
+    assert "No unacknowledged alerts." not in desk.page
+    assert "SAE" in desk.page
 
 
 def test_an_admission_without_a_serious_event_is_asked_about(
@@ -151,8 +151,8 @@ def test_an_admission_without_a_serious_event_is_asked_about(
     assess(desk, path, **JUDGED)
     ended = {"do": "close", "alert": alerts, "disposition": "admitted"}
     assert desk.post(path, **ended).status_code == 400
-    assert "Is this admission really not a serious adverse event?" in desk.page
-    assert f'href="{path}/assess">Assess it as serious' in desk.page
+    assert "Confirm: this admission is not a serious adverse event?" in desk.page
+    assert f'href="{path}/assess">Assess as serious' in desk.page
     assert rows(app_context, AlertClosure) == []
 
 
@@ -171,7 +171,7 @@ def test_the_second_to_assess_sees_the_first_and_keeps_what_was_typed(
     assess(desk, path, **JUDGED)
     answer = assess(desk, path, **(JUDGED | {"grade": "3", "action": "other words"}))
     assert answer.status_code == 409
-    assert "Investigator assessed this participant meanwhile" in desk.page
+    assert "Investigator assessed this participant at" in desk.page
     assert "other words" in desk.page
     assert 'name="seen" type="hidden" value="1"' in desk.page
     assert len(rows(app_context, Grading)) == 1
@@ -184,7 +184,7 @@ def test_whether_it_is_new_is_asked_where_an_event_goes_on(
     assess(desk, path, **JUDGED)
     again = JUDGED | {"seen": "1"}
     assert assess(desk, path, **again).status_code == 400
-    assert "Please choose one of those shown" in desk.page
+    assert "Choose one of the options shown" in desk.page
     known = again | {"event": "1", "shown": "1:epistaxis", "from_on": "2026-03-02"}
     assert assess(desk, path, **known).status_code == 303
     assert len(rows(app_context, AdverseEvent)) == 1
@@ -245,7 +245,7 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     desk.open(where)
     assert "report by tomorrow 08:00" in desk.page
     assert "Mon 2 Mar" in desk.page
-    assert "The signature does not fit" not in desk.page
+    assert "The signature does not match this content" not in desk.page
     again = JUDGED | {"seen": "1", "shown": "1:epistaxis", "event": "1", "grade": "1", "from_on": "2026-03-02"}
     assert desk.post(where, **again).status_code == 303
     assert [row.grade for row in rows(app_context, Grading)] == [2, 1]
@@ -261,4 +261,4 @@ def test_the_reader_of_another_language_sees_both(app: Flask, seeded: Study, ale
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/alerts/{alerts[0]}")
     assert '<span class="s" lang="zh-Hans-CN">您的鼻子、嘴或喉咙有没有出血' in desk.page
-    assert "In small type: the words that the participant saw." in desk.page
+    assert "Small print: the wording shown to the participant." in desk.page

@@ -33,7 +33,7 @@ def counts(desk: StaffBrowser) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("language", "term", "by", "late"),
     [
-        ("en", "Pharyngeal necrosis, grade 3", "Report by", "Should have been reported by"),
+        ("en", "Pharyngeal necrosis, grade 3", "Report by", "Report overdue since"),
         ("zh_Hans", "咽部坏死，3级", "请在", "应在"),
     ],
 )

@@ -41,7 +41,7 @@ def test_nobody_confirms_it_in_time(sent_weekly_alert: Clinic, clock: Clock) -> 
     mails = sent_weekly_alert.mails("drill_failed")
     assert [mail.to for mail in mails] == ["investigator@example.org", "coordinator@example.org"]
     assert mails[0].params["failure"] == "not_confirmed"
-    assert "Nobody confirmed it in time." in mails[0].body
+    assert "Not confirmed in time." in mails[0].body
     run_jobs(sent_weekly_alert)
     assert len(sent_weekly_alert.mails("drill_failed")) == len(sent_weekly_alert.events("drill.failed")) * 2 == 2
     # Late, but now they know that it arrives.
@@ -97,7 +97,7 @@ def test_a_message_that_is_refused_fails_it_at_once_even_if_another_was_confirme
         ("sms", "failed"),
         ("email", "sent"),
     ]
-    assert "The network does not know this number." in page.told[1].reason
+    assert "This number does not exist on the network." in page.told[1].reason
     clock.move(minutes=1)
     assert confirm_test_alert(any_clinic, any_clinic.investigator) is True
     assert read_states(any_clinic) == []

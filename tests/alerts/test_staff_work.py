@@ -54,8 +54,8 @@ def test_acknowledging_takes_what_was_on_the_page(desk: StaffBrowser, app_contex
     assert (answer.status_code, answer.location) == (303, f"/staff/alerts/{ids[0]}")
     assert set(_acknowledged(app_context).values()) == {seeded.staff["coordinator"].id}
     desk.open(f"/staff/alerts/{ids[0]}")
-    assert "It is yours now" in desk.page
-    assert "Acknowledge, I take it" not in desk.page
+    assert "You are now the owner" in desk.page
+    assert "Acknowledge and take responsibility" not in desk.page
 
 
 def test_an_alert_that_came_later_is_not_taken_unseen(
@@ -68,8 +68,8 @@ def test_an_alert_that_came_later_is_not_taken_unseen(
     desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids)
     assert {alert for alert, by in _acknowledged(app_context).items() if by is None} == later
     desk.open(f"/staff/alerts/{ids[0]}")
-    assert "came while you were reading" in desk.page
-    assert "Acknowledge, I take it" in desk.page
+    assert "new alerts arrived while you were reading" in desk.page
+    assert "Acknowledge and take responsibility" in desk.page
 
 
 def test_the_second_person_reads_who_was_first_and_when(
@@ -83,7 +83,7 @@ def test_the_second_person_reads_who_was_first_and_when(
     clock.move(minutes=3)
     second.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids)
     second.open(f"/staff/alerts/{ids[0]}")
-    assert "Coordinator was first, 09:00. Nothing was changed." in second.page
+    assert "Coordinator already acknowledged this at 09:00. Nothing was changed." in second.page
     assert set(_acknowledged(app_context).values()) == {seeded.staff["coordinator"].id}
 
 
@@ -93,7 +93,7 @@ def test_pressing_twice_is_harmless(desk: StaffBrowser, app_context: AppContext,
     for _ in range(2):
         assert desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids).status_code == 303
     desk.open(f"/staff/alerts/{ids[0]}")
-    assert "You had acknowledged this before" in desk.page
+    assert "You already acknowledged this" in desk.page
 
 
 @pytest.mark.parametrize("data", [{}, {"do": "acknowledge"}, {"do": "acknowledge", "alert": "x"}, {"do": "resolve"}])
@@ -157,7 +157,7 @@ def test_a_note_typed_into_an_ended_session_comes_back_after_sign_in(
     assert answer.status_code == 307, "the browser posts the note on to the sign-in page"
     coordinator = seeded.staff["coordinator"]
     assert desk.post(f"{answer.location}&lang=en", do="note", text="Phoned, no answer <yet>").status_code == 401
-    assert "What you typed is not saved yet" in desk.page
+    assert "Your text is not saved yet" in desk.page
     back = desk.press(email=coordinator.email, password=factories.PASSWORD)
     assert back.status_code == 200
     assert "Phoned, no answer &lt;yet&gt;</textarea>" in back.text
@@ -172,10 +172,10 @@ def test_an_alert_page_says_why_in_words_and_what_is_missing(
     assert "Heavy or ongoing bleeding" in desk.page
     assert "Rule E01 · basis: literature, expert opinion" in desk.page
     assert app_context.catalogue.plans[factories.PLAN].version in desk.page
-    assert "these were skipped" in desk.page
+    assert "Ask about these skipped questions on the phone" in desk.page
     assert app_context.catalogue.words["npc_checkin", "en"].items["breath"].plain in desk.page
-    assert "Not yet tried out in interviews with patients" in desk.page
-    assert "a clinician gives it" in desk.page
+    assert "Own wording, not yet cognitively debriefed with patients" in desk.page
+    assert "the clinician assigns it" in desk.page
 
 
 # --- the board -------------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_an_alert_page_says_why_in_words_and_what_is_missing(
 
 def test_an_empty_board_is_good_news(desk: StaffBrowser) -> None:
     desk.open("/staff/?show=unacknowledged")
-    assert "Good news: no alert is waiting." in desk.page
+    assert "No unacknowledged alerts." in desk.page
 
 
 def test_counts_are_filters_and_equal_the_lists(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
@@ -220,7 +220,7 @@ def test_the_most_urgent_comes_first_with_a_clock_and_a_time_limit(
     assert "Acknowledge by 09:50" in desk.page
     clock.move(minutes=27)
     desk.open("/staff/")
-    assert "Should have been acknowledged by 09:50" in desk.page
+    assert "Acknowledgement overdue since 09:50" in desk.page
     desk.open(re.findall(r'href="(/staff/alerts/\d+)"', desk.page)[0])
     assert "09:50, overdue" in desk.page
     hidden = re.findall(r'name="alert" value="(\d+)"', desk.page)
@@ -269,25 +269,25 @@ def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context:
         assert app_context.vault.open(person.phone_sealed or "") == "+8613812345678"
     assert answer.location == f"/staff/participants/{person.id}"
     desk.open(answer.location)
-    assert "You can send the first form below." in desk.page
+    assert "You can send the first questionnaire below." in desk.page
 
 
 @pytest.mark.parametrize(
     ("field", "typed", "sentence"),
     [
-        ("study_number", "NPC-001", "already enrolled under this number"),
-        ("study_number", "患者一", "This does not look like a number of this study"),
-        ("study_number", "", "Please type the study number."),
-        ("phone", "1381", "not a complete phone number"),
-        ("phone", "9" * 60, "not a complete phone number"),
-        ("language", "", "Please choose the language."),
+        ("study_number", "NPC-001", "A participant with this number is already enrolled"),
+        ("study_number", "患者一", "This does not look like a participant number of this study"),
+        ("study_number", "", "Enter the participant number."),
+        ("phone", "1381", "The phone number is incomplete"),
+        ("phone", "9" * 60, "The phone number is incomplete"),
+        ("language", "", "Choose the language."),
         ("language", "fr", "Please choose"),
-        ("pin", "12", "PIN of 4 to 6 digits"),
-        ("consented_on", "2026-03-09", "after today"),
+        ("pin", "12", "The PIN must have 4 to 6 digits"),
+        ("consented_on", "2026-03-09", "The date of consent is in the future"),
         ("consented_on", "tomorrow", "year, month and day"),
         ("consented_on", "", "year, month and day"),
-        ("consent_version", "", "version that stands on the signed form"),
-        ("health_data", "", "Without separate consent for health data"),
+        ("consent_version", "", "Enter the version printed on the signed form, at most 64 characters"),
+        ("health_data", "", "Separate consent for health data is required to take part"),
     ],
 )
 def test_an_enrolment_error_stands_by_its_field_and_loses_nothing(
@@ -313,7 +313,7 @@ def test_everything_wrong_is_said_at_once(desk: StaffBrowser, seeded: Study) -> 
     desk.open("/staff/participants/new")
     wrong = {"plan": factories.PLAN, "study_number": "NPC-001", "phone": "1", "pin": "x", "consented_on": "2026-12-31"}
     desk.post("/staff/participants/new", **wrong)
-    assert "Please check 7 things" in desk.page
+    assert "Check 7 fields" in desk.page
 
 
 def test_an_sms_is_queued_and_shown_among_the_messages(
@@ -323,8 +323,8 @@ def test_an_sms_is_queued_and_shown_among_the_messages(
     desk.open(path)
     assert desk.post(f"{path}/send", instrument="qlq_c30", by="link").location == path
     desk.open(path)
-    assert "The SMS is on its way" in desk.page
-    assert "Invitation with a link" in desk.page
+    assert "The text message is being sent" in desk.page
+    assert "Form message with link" in desk.page
     with transaction(app_context.engine) as session:
         count = select(func.count()).select_from(Assessment).where(Assessment.participant_id == seeded.english.id)
         assert session.scalar(count) == 2, "the open form was sent again"
@@ -349,9 +349,9 @@ def test_link_and_code_for_somebody_standing_here_work_and_are_shown_once(
 @pytest.mark.parametrize(
     ("change", "status", "sentence"),
     [
-        ({"by": ""}, 400, "Please choose how."),
-        ({"instrument": ""}, 400, "Please choose a questionnaire."),
-        ({"instrument": "unknown"}, 400, "Please choose one of those shown."),
+        ({"by": ""}, 400, "Choose a method."),
+        ({"instrument": ""}, 400, "Choose a questionnaire."),
+        ({"instrument": "unknown"}, 400, "Choose one of the options shown."),
     ],
 )
 def test_a_form_that_cannot_be_sent_says_why(
@@ -368,7 +368,7 @@ def test_without_a_phone_no_sms_can_go_out(desk: StaffBrowser, app_context: AppC
     path = desk.post("/staff/participants/new", **{**ENROL, "phone": ""}).location
     desk.open(path)
     assert desk.post(f"{path}/send", instrument="npc_checkin", by="code").status_code == 409
-    assert "no phone number for this participant" in desk.page
+    assert "No phone number is recorded for this participant" in desk.page
     with transaction(app_context.engine) as session:
         assert session.scalar(select(func.count()).select_from(Message)) == 0
 

@@ -50,18 +50,18 @@ def test_the_link_of_the_mail_leads_through_the_door_to_the_button(
     assert "每周警报演练" in desk.page or "weekly test alert" in desk.page
     assert desk.sign_in(nurse, path=answer.location).location == f"/staff/drills/{number}"
     desk.open(f"/staff/drills/{number}")
-    for words in ("不涉及任何参与者", "我收到了", "Nurse", "Investigator", "已发出", "进行中"):
+    for words in ("不涉及任何受试者", ">确认收到</button>", "Nurse", "Investigator", "已发出", "进行中"):
         assert words in desk.page, words
     assert "NPC-0" not in desk.page
     assert desk.post(f"/staff/drills/{number}").status_code == 303
     desk.open(f"/staff/drills/{number}")
-    assert "谢谢，演练警报已收到。" in desk.page
-    assert "我收到了" not in desk.page
+    assert "谢谢，已确认收到警报演练。" in desk.page
+    assert ">确认收到</button>" not in desk.page
     found = read_weekly_alert(app_context, number)
     assert (found.confirmed_by, found.confirmed_at) == (nurse.id, clock.now)
     desk.post(f"/staff/drills/{number}")
     desk.open(f"/staff/drills/{number}")
-    assert "之前已有人确认" in desk.page
+    assert "该次演练已有人确认，未作更改" in desk.page
 
 
 def test_the_board_leads_to_it_while_it_runs_and_is_red_when_it_failed(
@@ -73,7 +73,7 @@ def test_the_board_leads_to_it_while_it_runs_and_is_red_when_it_failed(
     number = begin_weekly_alert(app_context)
     run_jobs(app_context)
     desk.open("/staff/")
-    assert "The weekly test alert is running." in desk.page
+    assert "The weekly test alert is in progress." in desk.page
     assert f'href="/staff/drills/{number}"' in desk.page
     clock.move(minutes=20)
     desk.open("/staff/")
@@ -83,7 +83,7 @@ def test_the_board_leads_to_it_while_it_runs_and_is_red_when_it_failed(
     run_jobs(app_context)
     desk.open("/staff/")
     assert "a real alert might not arrive" in desk.page
-    assert "Nobody confirmed it in time." in desk.page
+    assert "Not confirmed in time." in desk.page
     desk.open(f"/staff/drills/{number}")
     assert "Failed" in desk.page
     assert desk.post(f"/staff/drills/{number}").status_code == 303
@@ -95,15 +95,15 @@ def test_a_week_without_one_is_red_on_the_board(app: Flask, clock: Clock, seeded
     clock.move(days=9)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/")
-    assert "There has been no weekly test alert for more than a week." in desk.page
+    assert "No weekly test alert for more than a week." in desk.page
 
 
 def test_an_administrator_may_look_but_not_confirm(app: Flask, app_context: AppContext, seeded: Study) -> None:
     number = begin_weekly_alert(app_context)
     desk = signed_in_browser(app, seeded.staff["administrator"])
     assert desk.open(f"/staff/drills/{number}").status_code == 200
-    assert "I got it" not in desk.page
-    assert "Who was told" in desk.page
+    assert "Confirm receipt" not in desk.page
+    assert "Recipients" in desk.page
     assert desk.post(f"/staff/drills/{number}").status_code == 403
     assert read_weekly_alert(app_context, number).confirmed_at is None
 
@@ -123,8 +123,8 @@ def test_one_that_told_nobody_has_no_button(app: Flask, app_context: AppContext,
         session.add(row)
     desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open("/staff/drills/1")
-    assert "This test told nobody" in desk.page
-    assert "I got it" not in desk.page
+    assert "This test alert notified nobody, so it cannot be confirmed" in desk.page
+    assert "Confirm receipt" not in desk.page
     assert desk.post("/staff/drills/1").status_code == 303
     assert "it cannot be confirmed" in desk.open("/staff/drills/1").get_data(as_text=True)
     assert read_weekly_alert(app_context, 1).confirmed_at is None

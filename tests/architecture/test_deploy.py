@@ -77,7 +77,7 @@ def test_a_service_file_names_what_is_there() -> None:
         assert "ProtectSystem=strict" in text
         assert "User=epro" in text
     assert "deploy/gunicorn.conf.py app:create_app()" in (ROOT / "deploy" / "epro-web.service").read_text()
-    assert "flask tick --forever" in (ROOT / "deploy" / "epro-worker.service").read_text()
+    assert "flask worker --forever" in (ROOT / "deploy" / "epro-worker.service").read_text()
 
 
 def production(*arguments: str, port: int) -> list[str]:
@@ -134,7 +134,7 @@ def test_a_refused_start_names_demonstration_data_and_old_tables_beside_the_sett
         "PRO_DATA_KEYS holds",
         "settings.demonstration is true",
         "settings.hotline is no telephone number",
-        "The database is not at this version",
+        "The database schema is outdated",
     ):
         assert printed.count(found) == 1, printed
 

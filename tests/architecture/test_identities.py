@@ -148,7 +148,7 @@ def test_whoever_may_see_identities_still_reads_the_words(installed: InstalledFu
         assert WORDS in desk.page, path
     monitor = signed_in_browser(installed.app, installed.study.staff["monitor"])
     monitor.open(f"/staff/alerts/{installed.full_study.ids['alert_id']}")
-    assert "[hidden from your role: it may hold a name]" in monitor.page
+    assert "[hidden from your role: may contain a name]" in monitor.page
     monitor.open(f"/staff/corrections/{installed.full_study.ids['correction_id']}")
     assert "[…] / […]" in monitor.page
 

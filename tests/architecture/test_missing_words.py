@@ -165,7 +165,7 @@ def test_a_colleague_whose_language_the_interface_lacks_is_told(installed: Insta
     assert broken_pages(installed, "nurse", "") == []
     browser = signed_in_browser(installed.app, installed.study.staff["administrator"])
     browser.open("/staff/people?lang=en")
-    assert "not offered: reads Chinese" in browser.page
+    assert "not available: shown in Chinese" in browser.page
     assert any("Staff who read" in said for said in start_check.find_warnings(installed.app_context))
 
 

@@ -21,7 +21,7 @@ from tests.support.participant_browser import ParticipantBrowser, all_rows, stor
 FETCH = {"X-Fetch": "1"}
 FIRST_PAGE_BYTES = 14_000
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"do": "some"}, "一项都没有"),
+    ({"do": "some"}, "一样都没有，就点“这些都没有”"),
     ({"do": "none", "has": ["1"]}, "又点了"),
     ({"do": "send", "text": "咳嗽", "has": ["1"]}, "请只用一种"),
 ]
@@ -63,7 +63,7 @@ def test_the_start_page_leads_to_the_chat_and_back(phone: ChatBrowser, seeded: S
     assert f'href="{way.path}/chat"' in phone.page
     phone.open(f"{way.path}/chat")
     assert f'href="{way.path}"' in phone.page
-    assert "不是有人在线" in phone.page
+    assert "问题是自动发的，没有人在线等着。" in phone.page
     assert all_rows(app_context) == before
     answer = phone.press(by="helped")
     assert answer.headers["Location"] == f"/f/{way.ref}/chat"
@@ -121,9 +121,9 @@ def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
         "您： 没有",
         "我们： 过去24小时 您的呼吸怎么样？",
         "您： 快走或上楼时气短",
-        "我们： 过去24小时 胸痛、胸闷或胸口发紧？",
+        "我们： 过去24小时 有没有胸痛、胸闷或胸口发紧？",
     ]
-    assert "这是自动问答，不是有人在线；急事请打120。" in begun.bubbles[0]
+    assert "这是自动问答，没有人在线。有急事请打120。" in begun.bubbles[0]
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
     assert {row.channel for row in rows(app_context, Answer)} == {"chat"}
 
@@ -160,11 +160,11 @@ def test_what_is_not_understood_is_said_kindly_and_stored_nowhere(
 @pytest.mark.parametrize(
     ("text", "sentence", "kept"),
     [
-        ("1 or 2", "I read two answers there", ""),
-        ("7", "That is not one of the answers here", ""),
+        ("1 or 2", "I found two answers and do not want to guess", ""),
+        ("7", "This is not one of the answers", ""),
         ("", "Nothing was typed", ""),
-        ("3\x003", "One of the characters cannot be kept", "3\x003"),
-        ("x" * 1001, "This has 1001 characters; up to 1000 fit", "x" * 1001),
+        ("3\x003", "One of the characters cannot be saved", "3\x003"),
+        ("x" * 1001, "This has 1001 characters; at most 1000 are possible", "x" * 1001),
     ],
 )
 def test_a_sentence_says_what_to_do(
@@ -188,7 +188,7 @@ def test_back_skip_and_help_by_button_or_word(english: ChatBrowser, seeded: Stud
     assert english.item == "breath"
     assert english.replies(do="send", text="HELP").status_code == 200
     assert english.bubbles[-2] == "You: HELP"
-    assert "Would you rather talk to somebody?" in english.bubbles[-1]
+    assert "Would you rather talk to someone?" in english.bubbles[-1]
     assert english.replies(do="send", text="stop").status_code == 200
     assert "just close the page" in english.bubbles[-1]
     assert english.item == "breath"
@@ -212,7 +212,7 @@ def test_a_second_tap_changes_nothing(begun: ChatBrowser, seeded: Study, app_con
     for second in ({"value": "0"}, {"value": "4"}, {"do": "skip"}, {"do": "back"}):
         answer = begun.post(begun.at.split("#")[0], {}, item="bleed", **second)
         assert answer.status_code == 200, second
-        assert "这一题已经过去了" in begun.bubbles[-1]
+        assert "那一题已经过去了，刚才没有改动什么" in begun.bubbles[-1]
         assert all_rows(app_context) == before, second
     assert begun.item == "breath"
 
@@ -256,7 +256,7 @@ def test_the_advice_takes_the_whole_screen_until_it_was_passed(
 ) -> None:
     ref = seeded.chinese.checkin.ref
     begun.taps_on(4)
-    assert begun.heading == "请立即拨打120，或去最近的急诊。"
+    assert begun.heading == "请马上打120，或者去最近的医院急诊。"
     begun.open(f"/f/{ref}/chat")
     assert 'class="sos' in begun.page
     assert begun.press(do="understood").headers["Location"] == f"/f/{ref}/chat#now"
@@ -306,11 +306,11 @@ def test_the_end_is_a_question_a_look_or_the_last_page(
     assert english.replies(do="back").status_code == 303
     english.says("62 kg", "I slept well")
     assert english.item == ""
-    assert "Shall we send it?" in english.bubbles[-1]
+    assert "Do you want to send your answers now?" in english.bubbles[-1]
     look = re.search(rf'href="(/f/{way.ref}/\d+)"', english.page)
     assert look is not None
     assert english.open(look[1]).status_code == 200
-    assert english.heading == "Check, then send"
+    assert english.heading == "Check your answers, then send"
     english.open(f"/f/{way.ref}/chat")
     assert english.replies(value="1").status_code == 303
     assert english.heading == "Received, thank you"

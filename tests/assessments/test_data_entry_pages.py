@@ -87,7 +87,7 @@ def test_an_emergency_leads_to_its_alert_and_says_what_to_do(
     assert "tell the participant to call 120" in desk.page
     assert "in a phone interview" in desk.page
     assert "Answered 08:30" in desk.page
-    assert "typed in by Coordinator, 09:00" in desk.page
+    assert "entered by Coordinator, 09:00" in desk.page
     (form,) = forms(app_context, seeded)
     assert (form.mode, form.language, form.identified_by) == ("phone", "zh_Hans", "staff")
     kept = stored(app_context)
@@ -103,26 +103,26 @@ def test_a_quiet_interview_leads_back_to_the_participant(
     answer = enter(desk, address, "", **quiet, other7="none")
     assert answer.location == f"/staff/participants/{seeded.chinese.id}"
     desk.open(answer.location)
-    assert "The interview is saved and judged." in desk.page
-    assert "typed in by Coordinator" in desk.page
+    assert "The interview has been saved and evaluated." in desk.page
+    assert "entered by Coordinator" in desk.page
 
 
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ({"day": "2026-03-09"}, "cannot be from the future"),
+        ({"day": "2026-03-09"}, "Answers cannot be in the future"),
         ({"day": "2026-03-01"}, "before the participant’s consent"),
-        ({"day": "yesterday"}, "Please give the date"),
-        ({"time": "half nine"}, "Please give the time"),
-        ({"answered_by": ""}, "Please choose who answered"),
-        ({"mode": "web"}, "Please choose one of those shown"),
-        ({"weight": "600"}, "too large to be right"),
-        ({"weight": "heavy"}, "Please type a number"),
+        ({"day": "yesterday"}, "Enter the date as year, month and day, for example 2026-11-22"),
+        ({"time": "half nine"}, "Enter the time as hours and minutes, for example 14"),
+        ({"answered_by": ""}, "Choose who answered"),
+        ({"mode": "web"}, "Choose one of the options shown"),
+        ({"weight": "600"}, "The value is too high"),
+        ({"weight": "heavy"}, "Enter a number"),
         ({"free_text": "x" * 501}, "too long"),
-        ({"bleed": 0, "bleed_now": 1}, "Bleeding right now</b>: This is not asked"),
-        ({"pain": 2}, "This is not asked"),
-        ({"other7": ["pain", "none"]}, "ticked together with others"),
-        ({"breath": 9}, "none of the possible answers"),
+        ({"bleed": 0, "bleed_now": 1}, "Bleeding right now</b>: This question is not asked"),
+        ({"pain": 2}, "This question is not asked because of other answers"),
+        ({"other7": ["pain", "none"]}, "“None of these” is selected together with others"),
+        ({"breath": 9}, "This is not a possible answer"),
     ],
 )
 def test_what_cannot_be_taken_is_said_and_nothing_typed_is_lost(
@@ -144,7 +144,7 @@ def test_nothing_answered_is_not_a_form(
     desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     assert enter(desk, address).status_code == 400
-    assert "No question is answered yet." in desk.page
+    assert "No question has been answered yet." in desk.page
     assert enter(desk, address, bleed="skip").status_code == 400
     assert forms(app_context, seeded) == []
 
@@ -158,7 +158,7 @@ def test_what_came_in_meanwhile_is_shown_before_it_is_typed_over(
     phone.start(seeded.chinese.checkin)
     phone.tap(1)
     assert enter(desk, address, before, bleed=4).status_code == 409
-    assert "Something came in while you were typing" in desk.page
+    assert "New answers arrived while you were typing, so nothing was saved" in desk.page
     assert "answered 1 question" in desk.page
     assert "Already answered: Only streaks or a few drops" in desk.page
     assert 'id="q-bleed-4" value="4" checked' in desk.page
@@ -180,7 +180,7 @@ def test_the_second_press_does_not_make_a_second_form(
 def test_entry_is_refused_after_death_or_withdrawal(
     desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
-    for column, sentence in (("withdrawn_at", "Only the form at the withdrawal"), ("died_at", "has died")):
+    for column, sentence in (("withdrawn_at", "Only the withdrawal form can be entered"), ("died_at", "has died")):
         with transaction(app_context.engine) as session:
             setattr(session.get_one(Participant, seeded.chinese.id), column, app_context.clock())
         for answer in (desk.open(address), desk.post(address, **HEAD)):
@@ -198,10 +198,10 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     (form,) = forms(app_context, seeded)
     check = f"/staff/assessments/{form.id}/check"
     desk.open("/staff/?show=papers")
-    assert "Paper to check<b>1</b>" in desk.page
+    assert "Paper forms to verify<b>1</b>" in desk.page
     assert check not in desk.page  # not for the person who entered it
     desk.open(check)
-    assert "You typed this form yourself" in desk.page
+    assert "You entered this form yourself" in desk.page
     assert "<select" not in desk.page
     assert desk.post(check, compared="y").status_code == 409
 
@@ -209,13 +209,13 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     second.open("/staff/?show=papers")
     assert check in second.page
     second.open(check)
-    assert "Typed: Short of breath when walking fast or upstairs" in second.page
-    assert "Typed: left out" in second.page
+    assert "Entered: Short of breath when walking fast or upstairs" in second.page
+    assert "Entered: left blank" in second.page
     same = {"q-weight": "58.0", "q-other7": "pain"}
     assert second.post(check, **same).status_code == 400
-    assert "Please confirm that you have compared" in second.page
+    assert "Confirm that you have verified every answer against the original" in second.page
     assert second.post(check, compared="y", **{**same, "q-breath": 2}).status_code == 400
-    assert "Please say why answers were corrected" in second.page
+    assert "Enter the reason for the corrections" in second.page
     assert '<option value="2" selected' in second.page
     clock.move(minutes=5)
     answer = second.post(check, compared="y", reason="misread", **{**same, "q-breath": 2, "q-weight": "85"})
@@ -223,11 +223,11 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     kept = stored(app_context)
     assert (kept["breath"], kept["weight"], kept["pain"]) == (2, "85.0", 1)
     second.open("/staff/?show=papers")
-    assert "Nothing here to be done" in second.page
+    assert "Nothing to do here" in second.page
     second.open(f"/staff/participants/{seeded.chinese.id}")
-    assert "compared with the sheet by Investigator" in second.page
+    assert "verified against the original by Investigator" in second.page
     second.open(check)
-    assert "Compared with the sheet by Investigator" in second.page
+    assert "Verified against the original by Investigator" in second.page
     assert second.post(check, compared="y", **same).status_code == 409
 
 
@@ -264,6 +264,6 @@ def test_a_proxy_starts_on_the_phone_and_is_not_scored(
         assert isinstance(here, form_access.FormSession)
         answer_service.submit_form(work, here, "zh_Hans")
     desk.open(f"/staff/participants/{seeded.chinese.id}")
-    assert "Answered by a proxy: not scored." in desk.page
-    assert "answered by somebody else for the participant" in desk.page
+    assert "Proxy-reported: not scored." in desk.page
+    assert "answered by someone else on the participant’s behalf" in desk.page
     assert "Scores, 0 to 100" not in desk.page

@@ -30,7 +30,7 @@ def to_the_review(phone: ParticipantBrowser, **answers: int) -> None:
     answer_until_list(phone, **answers)
     phone.press(do="none")
     phone.press(do="next", weight="", free_text="")
-    assert phone.heading == "Check, then send"
+    assert phone.heading == "Check your answers, then send"
 
 
 def is_sent(app_context: AppContext, seeded: Study) -> bool:
@@ -228,7 +228,7 @@ def test_the_link_of_a_sent_form_leads_to_the_next_one(
     begun.press(do="send")
     again = ParticipantBrowser(app)
     again.open(seeded.english.checkin.path)
-    assert "One more form waits for you; here it is." in again.page
+    assert "You have one more form; here it is." in again.page
     answer = again.press(by="self")
     assert answer.headers["Location"].startswith(f"/f/{seeded.english.qlq.ref}/")
     # A page that showed another form starts nothing.
@@ -244,7 +244,7 @@ def test_after_an_emergency_the_link_shows_it_first(app: Flask, begun: Participa
     begun.press(do="send")
     again = ParticipantBrowser(app)
     again.open(seeded.english.checkin.path)
-    assert again.heading == "We have this form already"
+    assert again.heading == "We already have this form"
     assert "the team about your answers" in again.page
     again.open(f"{seeded.english.checkin.path}?next=1")
     assert again.press(by="self").headers["Location"].startswith(f"/f/{seeded.english.qlq.ref}/")

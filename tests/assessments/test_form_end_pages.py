@@ -44,7 +44,7 @@ def test_advice_is_shown_at_any_place_until_it_was_passed(
 ) -> None:
     ref = seeded.chinese.checkin.ref
     begun.tap(4)
-    assert begun.heading == "请立即拨打120，或去最近的急诊。"
+    assert begun.heading == "请马上打120，或者去最近的医院急诊。"
     assert 'href="tel:120"' in begun.page
     assert "捏住两侧鼻翼" in begun.page
     for path in (f"/f/{ref}", f"/f/{ref}/1", f"/f/{ref}/2", f"/f/{ref}/16", f"/f/{ref}/2?lang=en"):
@@ -122,10 +122,10 @@ def test_the_review_shows_every_answer_and_leads_back_to_itself(
     begun.press(do="skip")
     to_the_review(begun)
     review = begun.at
-    assert "您跳过了，没有回答" in begun.page
-    assert "有1题没有回答。" in begun.page
+    assert "您跳过了，没有答" in begun.page
+    assert "还有1题没答。" in begun.page
     assert "这些都没有" in begun.page
-    assert "补答" in begun.page
+    assert "现在补上" in begun.page
     ref = seeded.chinese.checkin.ref
     begun.open(f"/f/{ref}/2?from=review")
     begun.press(do="back")
@@ -138,16 +138,16 @@ def test_the_review_shows_every_answer_and_leads_back_to_itself(
     assert begun.shown == "bleed_now", "a change that asks more asks it before the review"
     begun.tap(0)
     assert begun.at == f"/f/{ref}/{int(review.rpartition('/')[2]) + 1}"
-    assert "有1题没有回答" not in begun.page
+    assert "还有1题没答" not in begun.page
 
 
 @pytest.mark.parametrize(
     ("other", "heading", "sentence"),
     [
-        ({}, "已收到，谢谢您", "研究团队工作日会看您的回答。"),
-        ({"odor": 2}, "已收到，谢谢您", "研究团队下个工作日会看您的回答。"),
-        ({"odor": 3}, "已收到，我们会联系您", "24小时之内"),
-        ({"breath": 3}, "请立即拨打120，或去最近的急诊。", "值班人员会收到提醒"),
+        ({}, "已收到，谢谢您", "我们工作日会看您的回答。"),
+        ({"odor": 2}, "已收到，谢谢您", "我们下个工作日会看您的回答。"),
+        ({"odor": 3}, "已收到，我们会联系您", "24小时内我们会给您打电话，请把手机带在身边"),
+        ({"breath": 3}, "请马上打120，或者去最近的医院急诊。", "值班人员会收到通知，会给您打电话"),
     ],
 )
 def test_the_last_page_fits_the_level(
@@ -251,7 +251,7 @@ def test_who_reads_and_the_emergency_number_are_on_every_page(begun: Participant
     ref = seeded.chinese.checkin.ref
     for path in ("/?lang=zh_Hans", seeded.chinese.checkin.path, f"/f/{ref}/1", f"/f/{ref}/18"):
         begun.open(path)
-        assert "谁会看：研究护士和医生，工作日8:00–17:30。夜里和周末不是一直有人看。" in begun.page
+        assert "研究护士和医生会看，时间是工作日8:00–17:30。夜里和周末不一定有人看到。" in begun.page
         assert "急事请打120" in begun.page
 
 
@@ -335,7 +335,7 @@ def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: ParticipantB
     while 'value="send"' not in begun.page:
         begun.press(do="skip")
     begun.press(do="send")
-    assert "还有一份表" in begun.page
+    assert "还有一份要填" in begun.page
     assert begun.post(f"/f/{checkin}/next").headers["Location"] == f"/f/{qlq}"
     begun.open(f"/f/{qlq}")
     assert "开始" in begun.page

@@ -44,7 +44,7 @@ def test_a_preview_of_the_link_changes_nothing(
         assert phone.client.head(seeded.chinese.checkin.path).status_code == 200
     assert all_rows(app_context) == before
     assert "NPC-001" in phone.page
-    assert "大约20题，4分钟左右" in phone.page
+    assert "大约20个问题，4分钟左右" in phone.page
 
 
 def test_start_opens_the_form_and_remembers_this_browser(
@@ -95,11 +95,11 @@ def test_a_code_is_taken_however_it_is_written(phone: ParticipantBrowser, seeded
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("", "请先打上代码。"),
-        ("ABCD-345", "少了1位。"),
+        ("", "请先输入填写码。"),
+        ("ABCD-345", "还少1位。"),
         ("ABCD-34567", "多了1位。"),
         ("ABCD-0000", "没有0、1、2"),
-        ("ABCD-3456", "请对照卡片，一位一位再看一遍。"),
+        ("ABCD-3456", "请看着卡片，一位一位再对一遍。"),
     ],
 )
 def test_a_wrong_code_stays_in_the_field_with_what_to_do(
@@ -156,7 +156,7 @@ def test_an_expired_code_is_told_kindly(phone: ParticipantBrowser, seeded: Study
     clock.move(days=60)
     phone.open("/?lang=zh_Hans")
     assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 422
-    assert "这个代码已经过期了" in phone.page
+    assert "这个填写码过期了" in phone.page
 
 
 # --- answering ---------------------------------------------------------------------------------------------------
@@ -165,11 +165,11 @@ def test_an_expired_code_is_told_kindly(phone: ParticipantBrowser, seeded: Study
 def test_an_answer_is_stored_and_the_next_question_says_so(
     begun: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
-    assert "上一题已保存" not in begun.page
+    assert "上一题已经存好" not in begun.page
     begun.tap(0)
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0}
     assert begun.shown == "breath"
-    assert "上一题已保存" in begun.page
+    assert "上一题已经存好" in begun.page
 
 
 def test_no_page_changes_anything_by_being_looked_at(
@@ -242,7 +242,7 @@ def test_what_was_never_offered_is_not_taken_and_the_question_is_shown_again(
     before = all_rows(app_context)
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/1", **{"page": "bleed", **data})
     assert answer.status_code == 400
-    assert "刚才点的没有算数" in begun.page
+    assert "刚才点的没有算进去" in begun.page
     assert begun.shown == shown
     assert all_rows(app_context) == before
 
@@ -272,7 +272,7 @@ def test_another_device_goes_on_where_the_answers_end(
     begun.tap(0, 1)
     other = ParticipantBrowser(app)
     other.open(seeded.chinese.checkin.path)
-    assert "您答过的题都还在" in other.page
+    assert "您答过的都还在" in other.page
     other.press(by="self")
     assert (other.shown, other.at) == ("chest", f"/f/{seeded.chinese.checkin.ref}/3")
     other.tap(0)
@@ -285,7 +285,7 @@ def test_the_title_and_the_address_tell_no_answer(begun: ParticipantBrowser, see
     assert begun.shown == "bleed_now"
     title = re.search(r"<title>(.*?)</title>", begun.page)
     assert title
-    assert title[1] == "第2题 · 身体情况记录"
+    assert title[1] == "第2题 · 身体情况问卷"
     assert "bleed" not in begun.at
 
 
@@ -298,9 +298,9 @@ def test_a_list_that_contradicts_itself_is_asked_again_with_its_ticks(
     answer_until_list(begun)
     before = all_rows(app_context)
     assert begun.press(do="some").status_code == 422
-    assert "还没有点" in begun.page
+    assert "还没有选" in begun.page
     assert begun.press(do="none", has=["nausea", "itch"]).status_code == 422
-    assert "您点了几项，又点了“这些都没有”。" in begun.page
+    assert "您选了几项，又点了“这些都没有”。" in begun.page
     assert re.findall(r'value="(\w+)" checked', begun.page) == ["nausea", "itch"]
     assert begun.press(do="some", has=["nausea", "bleed"]).status_code == 400
     assert all_rows(app_context) == before
@@ -349,10 +349,10 @@ def test_switching_language_keeps_ticks_and_texts(
 @pytest.mark.parametrize(
     ("weight", "sentence"),
     [
-        ("6o", "请写数字，比如62.5。"),
+        ("6o", "请填数字，比如62.5。"),
         ("5", "应该在25.0到250.0之间"),
         ("1000", "应该在25.0到250.0之间"),
-        ("62\x00", "有的字我们存不了"),
+        ("62\x00", "有个字存不了，请换个写法"),
     ],
 )
 def test_a_field_says_what_is_wrong_and_keeps_what_was_typed(
@@ -374,7 +374,7 @@ def test_a_wrong_weight_does_not_keep_the_text_beside_it_from_being_saved(
     answer_until_list(begun)
     begun.press(do="none")
     assert begun.press(weight="6o", free_text="鼻子里掉出黑块", do="next").status_code == 422
-    assert "只有上面说的还没有保存" in begun.page
+    assert "您写的都还在，只有上面说的那一处还没存上" in begun.page
     assert "鼻子里掉出黑块</textarea>" in begun.page
     found = stored_answers(app_context, seeded.chinese.checkin)
     assert found["free_text"] == "鼻子里掉出黑块"
@@ -427,7 +427,7 @@ def test_a_language_switch_in_the_middle_loses_nothing(
     assert link
     begun.open(link[1])
     assert begun.shown == "chest"
-    assert "Chest pain" in begun.page
+    assert "How bad was any chest pain" in begun.page
     begun.tap(0)
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0, "breath": 1, "chest": 0}
 

@@ -74,7 +74,7 @@ def test_no_page_of_staff_falls(app: Flask, clinic: Clinic, clock: Clock) -> Non
     ):
         assert desk.open(path, follow="").status_code == 200, path
     desk.open(f"/staff/inbox/{clinic.participant_id}")
-    assert "The study plan of this participant is no longer here" in desk.page
+    assert "This participant’s study plan is no longer available" in desk.page
 
 
 def test_answers_are_saved_told_and_sent(clinic: Clinic) -> None:

@@ -100,15 +100,36 @@ def test_more_events_than_a_batch_are_sealed_in_order(app_context):
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
-        ("UPDATE event SET action = 'other' WHERE id = 3", "Event 3, sealed at place 3, is not what was sealed."),
-        ("UPDATE event SET reason = '' WHERE id = 1", "Event 1, sealed at place 1, is not what was sealed."),
-        ("UPDATE event SET actor_id = 9 WHERE id = 5", "Event 5, sealed at place 5, is not what was sealed."),
-        ("UPDATE event SET new = NULL WHERE id = 2", "Event 2, sealed at place 2, is not what was sealed."),
-        ("UPDATE event SET at = '2026-03-02 01:00:01' WHERE id = 2", "Event 2, sealed at place 2, is not what was"),
-        ("DELETE FROM seal WHERE position = 1", "Place 1 of the chain is missing; place 2 follows."),
-        ("DELETE FROM seal WHERE position = 3", "Place 3 of the chain is missing; place 4 follows."),
-        ("UPDATE seal SET digest = 'x' WHERE position = 4", "Event 4, sealed at place 4, is not what was sealed."),
-        ("UPDATE seal SET position = position + 10 WHERE position = 5", "Place 5 of the chain is missing; place 15"),
+        (
+            "UPDATE event SET action = 'other' WHERE id = 3",
+            "Audit entry 3, sealed at position 3, differs from what was sealed.",
+        ),
+        (
+            "UPDATE event SET reason = '' WHERE id = 1",
+            "Audit entry 1, sealed at position 1, differs from what was sealed.",
+        ),
+        (
+            "UPDATE event SET actor_id = 9 WHERE id = 5",
+            "Audit entry 5, sealed at position 5, differs from what was sealed.",
+        ),
+        (
+            "UPDATE event SET new = NULL WHERE id = 2",
+            "Audit entry 2, sealed at position 2, differs from what was sealed.",
+        ),
+        (
+            "UPDATE event SET at = '2026-03-02 01:00:01' WHERE id = 2",
+            "Audit entry 2, sealed at position 2, differs from what was",
+        ),
+        ("DELETE FROM seal WHERE position = 1", "Position 1 of the chain is missing; position 2 follows."),
+        ("DELETE FROM seal WHERE position = 3", "Position 3 of the chain is missing; position 4 follows."),
+        (
+            "UPDATE seal SET digest = 'x' WHERE position = 4",
+            "Audit entry 4, sealed at position 4, differs from what was sealed.",
+        ),
+        (
+            "UPDATE seal SET position = position + 10 WHERE position = 5",
+            "Position 5 of the chain is missing; position 15",
+        ),
     ],
 )
 def test_what_was_changed_afterwards_is_found(any_app_context, sql, sentence):
@@ -130,7 +151,7 @@ def test_an_event_that_is_gone_is_found(any_app_context):
         raw.execute("DROP TRIGGER event_stays_delete")
         raw.execute("DELETE FROM event WHERE id = 3")
         raw.close()
-    assert "Event 3, sealed at place 3, is gone." in check(any_app_context).problems
+    assert "Audit entry 3, sealed at position 3, is missing." in check(any_app_context).problems
 
 
 def test_two_events_that_changed_places_are_found(any_app_context):
@@ -141,8 +162,8 @@ def test_two_events_that_changed_places_are_found(any_app_context):
     for old, new in ((-1, 4), (-2, 2)):
         tamper(any_app_context, f"UPDATE seal SET position = {new} WHERE position = {old}")
     problems = check(any_app_context).problems
-    assert "Event 4, sealed at place 2, is not what was sealed." in problems
-    assert "Event 2, sealed at place 4, is not what was sealed." in problems
+    assert "Audit entry 4, sealed at position 2, differs from what was sealed." in problems
+    assert "Audit entry 2, sealed at position 4, differs from what was sealed." in problems
 
 
 def test_a_row_slipped_in_between_is_found_when_it_is_sealed_late(any_app_context, clock):
@@ -158,7 +179,7 @@ def test_a_row_slipped_in_between_is_found_when_it_is_sealed_late(any_app_contex
         )
     clock.move(minutes=30)
     (problem,) = check(any_app_context).problems
-    assert problem.startswith("1 events wait for their seal, the oldest since 2026-03-02 02:00 UTC")
+    assert problem.startswith("1 audit entries are not sealed yet; the oldest is from 2026-03-02 02:00 UTC")
 
 
 def test_waiting_for_the_seal_is_no_problem_for_ten_minutes(any_app_context, clock):

@@ -37,10 +37,10 @@ def test_the_trail_is_picked_by_number_and_the_address_holds_none(
     answer = desk.post(PATH, do="pick", number="npc-001", kind="alerts", ref="", who="", since="", until="")
     assert answer.location == f"{PATH}?participant={seeded.chinese.id}&kind=alerts"
     desk.open(answer.location)
-    assert "An alert was raised" in desk.page
+    assert "Alert raised" in desk.page
     assert "NPC-002" not in desk.page
     desk.open(f"{answer.location}&lang=zh_Hans")
-    assert "产生警报" in desk.page
+    assert "触发警报" in desk.page
 
 
 def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study) -> None:
@@ -48,17 +48,17 @@ def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study)
     answer = desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="yesterday", until="")
     assert answer.status_code == 400
     assert 'value="NPC-777"' in desk.page
-    assert "Please give the date as year, month and day" in desk.page
+    assert "Enter the date as year, month and day, for example 2026-11-22" in desk.page
     desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="", until="")
-    assert "Nobody is enrolled under this number." in desk.page
+    assert "No participant with this number." in desk.page
 
 
 def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, app_context: AppContext, seeded: Study) -> None:
     report_bleeding(app_context, seeded.chinese.checkin)
     desk = signed_in_browser(app, seeded.staff["administrator"])
     desk.open(f"{PATH}?kind=answers")
-    assert "Answers were saved" in desk.page
-    assert "What it says is shown to those who may see answers." in desk.page
+    assert "Answers saved" in desk.page
+    assert "The content is shown only to staff who may view answers." in desk.page
     assert 'class="before"' not in desk.page
     assert "Export" not in desk.page
     assert desk.post(PATH, do="export").status_code == 403
@@ -73,7 +73,7 @@ def test_an_export_opens_in_a_spreadsheet_and_is_recorded(app: Flask, app_contex
     assert answer.data.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
     assert {row["Participant"] for row in rows} == {"NPC-001"}
-    assert "Answers were saved" in {row["What happened"] for row in rows}
+    assert "Answers saved" in {row["Event"] for row in rows}
     assert all(len(row["Seal"]) == 64 for row in rows)
     with transaction(app_context.engine) as session:
         (event,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "audit.exported"))
@@ -84,26 +84,38 @@ def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, 
     seal(app_context)
     desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.post(PATH, do="verify")
-    assert "events from the start are unchanged." in desk.page
+    assert "entries checked from the start are unchanged." in desk.page
     assert "Newest seal: " in desk.page
     seal(app_context)
     desk.post(PATH, do="verify")
-    assert "events since the last verification (place" in desk.page
+    assert "entries since the last verification (position" in desk.page
     with app_context.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER event_stays_update")
         connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
-    assert "Event 2, sealed at place 2, is not what was sealed." in desk.page
+    assert "Audit entry 2, sealed at position 2, differs from what was sealed." in desk.page
 
 
 @pytest.mark.parametrize(
     ("action", "new", "said"),
     [
-        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("关于：溃疡", "决定：暂停")),
-        ("endoscopy.done", {"done_on": "2026-03-02", "result": "necrosis", "grade": 3}, ("内镜结果：坏死", "分级：3")),
-        ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("结局：门诊处理",)),
-        ("adverse_event.recorded", {"term": "epistaxis", "onset": "2026-03-02"}, ("术语：鼻出血", "开始：2026-03-02")),
-        ("grading.signed", {"grade": None, "serious": False, "none": "no_symptom"}, ("严重：否", "没有这个症状")),
+        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("决定事项：溃疡", "决定：暂停")),
+        (
+            "endoscopy.done",
+            {"done_on": "2026-03-02", "result": "necrosis", "grade": 3},
+            ("内镜检查结果：坏死", "分级：3"),
+        ),
+        ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("处理结果：门诊处理",)),
+        (
+            "adverse_event.recorded",
+            {"term": "epistaxis", "onset": "2026-03-02"},
+            ("术语：鼻出血", "开始日期：2026-03-02"),
+        ),
+        (
+            "grading.signed",
+            {"grade": None, "serious": False, "none": "no_symptom"},
+            ("严重（SAE）：否", "没有这个症状"),
+        ),
         ("assessment.issued", {"visit": "rt_week.15"}, ("访视：放疗第15次",)),
         ("circumstance.set", {"ulcer_status": "confirmed"}, ("溃疡：确诊溃疡",)),
     ],
@@ -136,7 +148,7 @@ def test_which_text_went_to_whom_is_answered_from_one_page(app: Flask, app_conte
     assert all("@" not in str(new) and "+86" not in str(new) for new in sent)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/audit?participant={seeded.chinese.id}&kind=messages")
-    assert desk.page.count("A message was sent") == len(sent)
+    assert desk.page.count("Message sent") == len(sent)
     name = {account.id: account.name for account in seeded.staff.values()}[sent[0]["staff"]]
     assert f"account: <b>{name}</b>" in desk.page
     desk.open(f"/staff/participants/{seeded.chinese.id}")

@@ -75,7 +75,7 @@ BROKEN = [
         "  blood_picture:\n    zh_Hans: [",
         "  blood_picture:\n    zh_Hans: [血光, 血光, ",
         "words.blood_picture.zh_Hans, number 2",
-        "there twice",
+        "appears twice",
     ),
     (
         "  blood_picture:\n    zh_Hans: [",

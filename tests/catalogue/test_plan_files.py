@@ -131,47 +131,67 @@ def test_a_grade_is_only_ever_suspected():
         ('when: "breath == 3"', 'when: "Q8 == 3"', "rule E03, column 1", "not a known"),
         ('when: "breath == 3"', 'when: "submitted"', "rule E03, column 1", "only for M rules"),
         ('when: "breath == 3"', "when: breath == 3, extra: 1", "rules.", "Extra"),
-        ("{id: E05,", "{id: E03,", "rule E03", "two rules of this id"),
+        ("{id: E05,", "{id: E03,", "rule E03", "Two rules have this id"),
         ("{id: E05,", "{id: e5,", "rules.", "pattern"),
-        ("hidden_by: [U24]", "hidden_by: [U99]", "rule W24", "matches no rule"),
-        ("hidden_by: [U24]", "hidden_by: [W25]", "rule W24", "only a louder rule"),
-        ("hidden_by: [U24]", "hidden_by: [Q01]", "rule W24", "only a louder rule"),
+        ("hidden_by: [U24]", "hidden_by: [U99]", "rule W24", "no rule matches “"),
+        (
+            "hidden_by: [U24]",
+            "hidden_by: [W25]",
+            "rule W24",
+            "only a rule of a higher level in the same instrument can suppress it",
+        ),
+        (
+            "hidden_by: [U24]",
+            "hidden_by: [Q01]",
+            "rule W24",
+            "only a rule of a higher level in the same instrument can suppress it",
+        ),
         (
             "{id: E12, level: emergency, suspects: dermatitis_radiation, basis: [C, E], advice: general,",
             "{id: E12, level: emergency, suspects: dermatitis_radiation, basis: [C, E],",
             "rule E12",
-            "which advice",
+            "An emergency rule must name the advice shown to the participant",
         ),
-        ("{id: U31, level: urgent,", "{id: U31, advice: general, level: urgent,", "rule U31", "Only an emergency rule"),
+        (
+            "{id: U31, level: urgent,",
+            "{id: U31, advice: general, level: urgent,",
+            "rule U31",
+            "Only emergency rules may show advice",
+        ),
         ("{id: U31, level: urgent,", "{id: U31, level: none,", "rules.", "'watch'"),
         ("{id: U31, level: urgent,", "{id: U31, instrument: other, level: urgent,", "rule U31", "“other”"),
         ("suspects: hepatitis, basis: [L]", "suspects: hepatitis, basis: [L, L]", "rule U31", "twice"),
         ("suspects: hepatitis, basis: [L]", "suspects: hepatitis, basis: [X]", "rules.", "'L'"),
-        ('fever: "temp in', 'odor: "temp in', "named.odor", "already means something else"),
+        ('fever: "temp in', 'odor: "temp in', "named.odor", "This name already has another meaning"),
         ('fever: "temp in', 'fever: "tmp in', "named.fever, column 1", "did you mean “temp”"),
-        ('M*"]', 'Z*"]', "lowering D1", "“Z*” matches no rule"),
-        ("  from: urgent", "  from: emergency", "lowering D1", "never an emergency"),
-        ("  to: watch", "  to: urgent", "lowering D1", "quieter level"),
+        ('M*"]', 'Z*"]', "lowering D1", "no rule matches “Z*”"),
+        (
+            "  from: urgent",
+            "  from: emergency",
+            "lowering D1",
+            "It must lower to a lower level, and never lower an emergency",
+        ),
+        ("  to: watch", "  to: urgent", "lowering D1", "It must lower to a lower level, and never lower an emergency"),
         ("  id: D1", "  id: U01", "lowering U01", "same id"),
         ("to: [backup]", "to: [director]", "ladder.", "'backup'"),
         (
             "- {level: watch, minutes: 0, to: [coordinator], channel: digest}",
             "- {level: watch, minutes: 5, to: [coordinator], channel: email}",
             "ladder",
-            "minute 0 of level watch",
+            "Level watch notifies nobody at minute 0",
         ),
-        ("{level: watch, minutes: 0,", "{level: watch, minutes: 5,", "ladder", "minute 0 only"),
-        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "ladder", "one of the two"),
-        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "ladder", "one of the two"),
-        ("minutes: 15,", 'minutes: 15, next_day: "12:00",', "ladder", "beside working_hours only"),
+        ("{level: watch, minutes: 0,", "{level: watch, minutes: 5,", "ladder", "it can only be used at minute 0"),
+        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "ladder", "write one of them"),
+        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "ladder", "write one of them"),
+        ("minutes: 15,", 'minutes: 15, next_day: "12:00",', "ladder", "next_day can be used only with working_hours"),
         ("minutes: 30,", "minutes: 15,", "ladder", "at the same time"),
-        ('closes: "17:30"', 'closes: "7:30"', "settings.closes", "before it opens"),
+        ('closes: "17:30"', 'closes: "7:30"', "settings.closes", "is not after the opening time"),
         ("minutes: 15", "minutes: 40", "ladder", "order of time"),
         (
             "{level: urgent, minutes: 0, to: [on_call, investigator], channel: email}",
             "{level: urgent, minutes: 0, to: [on_call], channel: digest}",
             "ladder",
-            "too late",
+            "is too urgent for the daily digest",
         ),
         ("instruments: [npc_checkin, qlq_c30]", "instruments: [npc_checkin, other]", "instruments", "“other”"),
         ("submitted_only: [qlq_c30]", "submitted_only: [other]", "submitted_only", "“other”"),
@@ -180,14 +200,14 @@ def test_a_grade_is_only_ever_suspected():
         ("time_zone: Asia/Shanghai", "time_zone: Asia/Nanchang", "settings.time_zone", "not a time zone"),
         ('emergency: "120"', 'emergency: "12O"', "settings.emergency", "pattern"),
         ('closes: "17:30"', 'closes: "25:30"', "settings.closes", "pattern"),
-        ("id: npc_reirradiation", "id: other", "id", "use one name"),
+        ("id: npc_reirradiation", "id: other", "id", "they must be the same"),
         ("idle_minutes: [10, 30]", "idle_minutes: [0, 30]", "idle_minutes", "greater than 0"),
         ("unknown('UL[1-6]')", "unknown('M0[1-4]')", None, None),
         (
             'two_valued: true, when: "missed_consecutive >= 2"',
             "two_valued: true, when: \"unknown('M05')\"",
             "rule M03",
-            "asks for outcomes itself",
+            ", which itself uses other rules’ outcomes",
         ),
     ],
 )
@@ -237,7 +257,7 @@ def test_dubious_words_are_refused_with_their_place(tmp_path, change, where, par
 def test_a_plan_under_another_name_is_refused(tmp_path):
     copy = tmp_path / "other.yaml"
     shutil.copy(FILE, copy)
-    with pytest.raises(CatalogueError, match="use one name"):
+    with pytest.raises(CatalogueError, match="they must be the same"):
         read_plan(copy, KNOWN)
 
 
@@ -245,17 +265,27 @@ def test_a_plan_under_another_name_is_refused(tmp_path):
     ("old", "new", "where", "sentence"),
     [
         ("{bleed: 4, bleed_now: 1}", "{bleeding: 4}", "drill.answers.bleeding", "no item of this name"),
-        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "drill.answers.bleed", "7 is no possible answer"),
+        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "drill.answers.bleed", "7 is not a possible answer to bleed"),
         ("{bleed: 4, bleed_now: 1}", "{bleed: 2, bleed_now: 1}", "drill.answers", "must be an emergency"),
         ("{bleed: 4, bleed_now: 1}", "{}", "drill.answers", ""),
         (
             "confirm_minutes: 60, instrument: npc_checkin",
             "confirm_minutes: 60, instrument: sf_36",
             "drill",
-            "known are",
+            "is not a known instrument of this plan",
         ),
-        ('weekday: wednesday, at: "10:00"', 'weekday: wednesday, at: "7:59"', "drill.at", "within the hours"),
-        ('weekday: wednesday, at: "10:00"', 'weekday: wednesday, at: "16:31"', "drill.at", "within the hours"),
+        (
+            'weekday: wednesday, at: "10:00"',
+            'weekday: wednesday, at: "7:59"',
+            "drill.at",
+            "must start and be confirmed (60 minutes) within working hours",
+        ),
+        (
+            'weekday: wednesday, at: "10:00"',
+            'weekday: wednesday, at: "16:31"',
+            "drill.at",
+            "must start and be confirmed (60 minutes) within working hours",
+        ),
         ('weekday: wednesday, at: "10:00"', 'weekday: sunday, at: "10:00"', "drill.weekday", ""),
         ("confirm_minutes: 60", "confirm_minutes: 0", "drill.confirm_minutes", ""),
     ],
@@ -285,17 +315,32 @@ def test_a_test_alert_is_as_the_file_says(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "where", "sentence"),
     [
-        ("treated: induction_day1", "treated: first_day", "stopping.treated", "no anchor called"),
-        ("decision: cr_decision", "decision: ct", "stopping.decision", "no anchor called"),
+        ("treated: induction_day1", "treated: first_day", "stopping.treated", "The visit schedule has no anchor “"),
+        ("decision: cr_decision", "decision: ct", "stopping.decision", "The visit schedule has no anchor “"),
         ("ulcers: 3, of_first: 10", "ulcers: 11, of_first: 10", "stopping.steps pause_study", "cannot be reached"),
         ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 24", "stopping.steps stop_study", "cannot be reached"),
-        ("ulcers: 6, of_first: 23", "ulcers: 3, of_first: 23", "stopping.steps stop_study", "from the mildest on"),
-        ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 9", "stopping.steps stop_study", "from the mildest on"),
-        ("id: stop_study", "id: pause_study", "stopping.steps pause_study", "name is taken"),
-        ("id: stop_study", "id: cleared", "stopping.steps cleared", "name is taken"),
+        (
+            "ulcers: 6, of_first: 23",
+            "ulcers: 3, of_first: 23",
+            "stopping.steps stop_study",
+            "Steps must be in ascending order",
+        ),
+        (
+            "ulcers: 6, of_first: 23",
+            "ulcers: 6, of_first: 9",
+            "stopping.steps stop_study",
+            "Steps must be in ascending order",
+        ),
+        ("id: stop_study", "id: pause_study", "stopping.steps pause_study", "This name is already used"),
+        ("id: stop_study", "id: cleared", "stopping.steps cleared", "This name is already used"),
         ("  grade: 3", "  grade: 6", "stopping.grade", ""),
         ("ulcers: 3, of_first", "ulcers: 0, of_first", "stopping.steps", ""),
-        ("sets: {ulcer_status: confirmed}", "sets: {ulcer_status: suspected}", "stopping", "no anchor of the calendar"),
+        (
+            "sets: {ulcer_status: confirmed}",
+            "sets: {ulcer_status: suspected}",
+            "stopping",
+            "It counts confirmed ulcers, but the visit schedule has no anchor that confirms one",
+        ),
     ],
 )
 def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, sentence):
@@ -308,7 +353,7 @@ def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, se
 def test_a_term_without_grades_is_refused():
     rule = PLAN.stopping
     assert rule is not None
-    with pytest.raises(CatalogueError, match="no term called “ulcer”"):
+    with pytest.raises(CatalogueError, match="no term “ulcer”"):
         check_terms(Path("terms.yaml"), replace(rule, terms=("ulcer",)), TermList("list", terms={"headache": HEADACHE}))
     check_terms(Path("terms.yaml"), None, TermList())
 

@@ -30,7 +30,7 @@ def test_a_worker_whose_calls_never_end_ends(
             monkeypatch.setattr(provider_choice, "choose_senders", lambda *_given: {"email": sender})
             began = time.monotonic()
             with caplog.at_level(logging.ERROR):
-                done = app.test_cli_runner().invoke(args=["tick", "--forever"])
+                done = app.test_cli_runner().invoke(args=["worker", "--forever"])
             assert (done.exit_code, len(sender.letters)) == (operations.TEMPORARY_FAILURE, 8)
             assert time.monotonic() - began < 60
             assert "worker ends reason=blocked_provider_calls" in caplog.text

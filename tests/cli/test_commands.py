@@ -137,7 +137,7 @@ def test_a_command_on_old_tables_says_what_to_do(app: Flask, app_context: AppCon
 
 
 def test_a_round_of_the_worker_and_an_audit(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
-    assert run(app, "tick").exit_code == 0
+    assert run(app, "worker").exit_code == 0
     verified = run(app, "audit", "verify")
     assert verified.exit_code == 0, verified.output
     with transaction(app_context.engine) as session:
@@ -167,11 +167,11 @@ def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) ->
 @pytest.mark.parametrize(
     ("who", "place", "day", "until", "words"),
     [
-        ("investigator@example.org", "backup", "02", "01", "ends before"),
-        ("nobody@example.org", "backup", "02", "03", "no open account"),
-        ("monitor@example.org", "backup", "02", "03", "may not act"),
+        ("investigator@example.org", "backup", "02", "01", "The end time is not after the start time"),
+        ("nobody@example.org", "backup", "02", "03", "No active account with this email address."),
+        ("monitor@example.org", "backup", "02", "03", "This person’s role may not handle alerts"),
         ("investigator@example.org", "backup", "01", "02", "in the past"),
-        ("investigator@example.org", "on_call", "02", "03", "holds this place already"),
+        ("investigator@example.org", "on_call", "02", "03", "Another person already has this shift."),
     ],
 )
 def test_a_duty_that_cannot_be_is_refused_in_a_sentence(
@@ -194,13 +194,13 @@ def test_a_header_that_is_refused_in_a_file_is_a_sentence_too(app: Flask, tmp_pa
 def test_a_test_alert_started_by_hand_says_where_to_confirm_it(
     app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
-    done = run(app, "drill")
+    done = run(app, "test-alert")
     assert done.exit_code == 0, done.output
-    assert "2 messages are on their way" in done.output
+    assert "2 messages are queued." in done.output
     assert "/staff/drills/1" in done.output
-    refused = run(app, "drill", "--plan", "no_such_plan")
+    refused = run(app, "test-alert", "--plan", "no_such_plan")
     assert refused.exit_code == 1
-    assert "no study of this name" in refused.output
+    assert "Unknown study" in refused.output
 
 
 def test_a_test_alert_started_by_hand_without_recipients_says_so(
@@ -208,6 +208,6 @@ def test_a_test_alert_started_by_hand_without_recipients_says_so(
 ) -> None:
     with transaction(app_context.engine) as session:
         session.query(Shift).one().ends_at = app_context.clock()
-    done = run(app, "drill")
+    done = run(app, "test-alert")
     assert done.exit_code == 1
     assert "nobody is on call" in done.output

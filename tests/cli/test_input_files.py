@@ -41,7 +41,7 @@ def test_triage_knows_the_plans_of_the_site(site: Path) -> None:
     assert json.loads(found.stdout)["level"] == "emergency"
     assert run(triage, "our_study", "--plans", str(site), data=CASE.encode()).exit_code == 0
     without = run(triage, "our_study", data=CASE.encode())
-    assert (without.exit_code, "is not a plan here" in without.stderr) == (2, True)
+    assert (without.exit_code, "is not a known plan" in without.stderr) == (2, True)
 
 
 def test_a_plan_of_the_site_replaces_a_built_in_one(site: Path) -> None:

@@ -76,11 +76,11 @@ def problems_of(config: Config) -> tuple[str, ...]:
 
 
 def test_what_differs_is_refused_and_so_is_the_start(mainland: Config, tmp_path: Path) -> None:
-    old = "You will get messages from us again. Reply STOP to get no more."
+    old = "You will receive messages from us again. Reply STOP to get no more."
     path = edited(tmp_path, old, "You get messages again.", hashed=True)
     result = run(mainland, "check", "--file", str(path))
     assert result.exit_code == 1
-    assert f"started  en: No registered text reads like this one, so it is not sent: {old}" in result.output
+    assert f"started  en: No approved template has this text, so it is not sent: {old}" in result.output
     production = replace(mainland, production=True, gateway_file=path)
     assert [one for one in problems_of(production) if "started en" in one and str(path) in one]
 

@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def worker(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run ``flask tick --forever`` on ``url``; kill it at the end if it still runs."""
+    """Run ``flask worker --forever`` on ``url``; kill it at the end if it still runs."""
     env = {**os.environ, "PRO_DATABASE_URL": url, "PRO_VAR_DIR": str(folder)}
-    command = [sys.executable, "-m", "flask", "tick", "--forever"]
+    command = [sys.executable, "-m", "flask", "worker", "--forever"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield process
@@ -58,7 +58,7 @@ def test_on_sqlite_the_second_says_so_and_one_that_is_killed_makes_room(sqlite_u
         with worker(sqlite_url, folder) as second:
             _out, complaint = second.communicate(timeout=60)
             assert second.returncode == 3
-            assert "Another worker serves this SQLite database already" in complaint
+            assert "Another worker already uses this SQLite database" in complaint
             assert len(complaint.strip().splitlines()) == 1
         assert first.poll() is None
         first.send_signal(signal.SIGKILL)
@@ -76,7 +76,7 @@ def test_one_round_by_hand_goes_beside_the_worker(sqlite_url: str, tmp_path: Pat
     with worker(sqlite_url, tmp_path):
         wait_for_beat(sqlite_url)
         env = {**os.environ, "PRO_DATABASE_URL": sqlite_url, "PRO_VAR_DIR": str(tmp_path)}
-        command = [sys.executable, "-m", "flask", "tick"]
+        command = [sys.executable, "-m", "flask", "worker"]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
 

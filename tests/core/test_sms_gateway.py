@@ -71,7 +71,7 @@ def test_where_free_texts_go_only_registered_kinds_are_compared() -> None:
     assert free.match("staff_text", "en", "Come at eight.", {"text": "Come at eight."}) is None
     for message, text, why in (
         ("staff_text", "Look at example.org", "link_not_allowed"),
-        ("invitation_code", "Something else", "text_differs"),
+        ("invitation_code", "Other", "text_differs"),
     ):
         with pytest.raises(TextNotAllowed, match=why):
             free.match(message, "en", text, {"code": "A"})

@@ -86,8 +86,8 @@ def test_it_says_that_it_still_waits_and_nothing_more(clinic, clock):
     nurse, investigator = clinic.mails("alert_again")
     link = f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['E01'].id}"
     assert dict(nurse.params) == {"study_number": "NPC-001", "level": "emergency", "link": link}
-    assert nurse.subject.endswith("危急：NPC-001 的警报还没有人处理")
-    assert investigator.subject.endswith("Emergency: NPC-001 alert still waiting")
+    assert nurse.subject.endswith("危急：NPC-001的警报仍未确认")
+    assert investigator.subject.endswith("Emergency: alert for NPC-001 still not acknowledged")
     assert link in nurse.body
     assert nurse.row.repeat == "prefer_duplicate"
     clock.move(minutes=30)

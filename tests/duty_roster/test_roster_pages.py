@@ -58,7 +58,7 @@ def ids(app_context: AppContext) -> list[int]:
 
 def test_four_weeks_are_shown_with_who_is_on_call(desk: StaffBrowser) -> None:
     assert len(re.findall(r"<h3>", desk.page)) == 28
-    for shown in ("Mon 2 Mar", "Sun 29 Mar", "Somebody is on call at every hour of the next 7 days."):
+    for shown in ("Mon 2 Mar", "Sun 29 Mar", "The next 7 days are fully covered."):
         assert shown in desk.page
     assert "Mon 30 Mar" not in desk.page
     assert desk.page.count(">Nurse</a>") == 28
@@ -68,14 +68,14 @@ def test_a_shift_is_added(desk: StaffBrowser, app_context: AppContext, seeded: S
     assert put(desk, seeded.staff["investigator"]) == 303
     assert standing(app_context) == [("Investigator", "03 08:00", "04 08:00")]
     desk.open(ROSTER)
-    assert "The duty is in the roster." in desk.page
+    assert "Shift added." in desk.page
     assert "08:00–24:00" in desk.page
     assert "00:00–08:00" in desk.page
 
 
 def test_a_refusal_names_the_conflicting_shift_and_keeps_what_was_typed(desk: StaffBrowser, seeded: Study) -> None:
     assert put(desk, seeded.staff["investigator"], "on_call") == 400
-    assert "Nurse holds this place from 08:00 to 1 May 09:00." in desk.page
+    assert "Nurse is already on this shift from 08:00 to 1 May 09:00." in desk.page
     assert 'value="2026-03-03T08:00"' in desk.page
     assert f'<option selected value="{seeded.staff["investigator"].id}">' in desk.page
     assert re.search(r'value="on_call" checked', desk.page)
@@ -97,20 +97,20 @@ def test_a_name_in_a_refusal_is_only_a_name(desk: StaffBrowser, app_context: App
             **FREE,
         },
     ).get_data(as_text=True)
-    assert "&lt;b&gt;100 %(x)s % holds this place" in raw
+    assert "&lt;b&gt;100 %(x)s % is already on this shift" in raw
     assert "<b>100" not in raw
 
 
 @pytest.mark.parametrize(
     ("times", "words"),
     [
-        ({"starts": "2026-03-04T08:00", "ends": "2026-03-03T08:00"}, "It ends before it starts."),
-        ({"starts": "2026-03-01T08:00", "ends": "2026-03-02T08:00"}, "This time is over."),
-        ({"starts": "2026-03-03T08:00", "ends": "2026-05-03T08:00"}, "This is too long"),
-        ({"starts": "2062-03-03T08:00", "ends": "2062-03-04T08:00"}, "more than a year away"),
-        ({"starts": "0001-01-01T00:00", "ends": "9999-12-31T23:59"}, "more than a year away"),
-        ({"starts": "tomorrow", "ends": "2026-03-04T08:00"}, "Please give the day and the time."),
-        ({"starts": "", "ends": ""}, "Please give the day and the time."),
+        ({"starts": "2026-03-04T08:00", "ends": "2026-03-03T08:00"}, "The end time is not after the start time."),
+        ({"starts": "2026-03-01T08:00", "ends": "2026-03-02T08:00"}, "This time is in the past."),
+        ({"starts": "2026-03-03T08:00", "ends": "2026-05-03T08:00"}, "Too long: a shift at most 31 days"),
+        ({"starts": "2062-03-03T08:00", "ends": "2062-03-04T08:00"}, "This is more than a year ahead"),
+        ({"starts": "0001-01-01T00:00", "ends": "9999-12-31T23:59"}, "This is more than a year ahead"),
+        ({"starts": "tomorrow", "ends": "2026-03-04T08:00"}, "Enter the date and time."),
+        ({"starts": "", "ends": ""}, "Enter the date and time."),
     ],
 )
 def test_times_that_cannot_be_are_refused_in_a_sentence(
@@ -123,7 +123,7 @@ def test_times_that_cannot_be_are_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("person", "words"), [("", "Please choose who."), ("x", "Please choose who."), ("999", "closed")]
+    ("person", "words"), [("", "Choose a person."), ("x", "Choose a person."), ("999", "This account is deactivated")]
 )
 def test_no_person_and_an_unknown_person_are_refused(person: str, words: str, desk: StaffBrowser) -> None:
     assert desk.post(ROSTER, do="duty", plan=factories.PLAN, place="backup", person=person, **FREE).status_code == 400
@@ -134,7 +134,7 @@ def test_a_role_that_cannot_act_is_not_offered_and_refused(desk: StaffBrowser, s
     monitor = seeded.staff["monitor"]
     assert ">Monitor</option>" not in desk.page
     assert put(desk, monitor) == 400
-    assert "may not act on alerts" in desk.page
+    assert "This person’s role may not handle alerts" in desk.page
 
 
 @pytest.mark.parametrize("data", [{}, {"do": "delete"}, {"do": "back"}, {"do": "back", "absence": "x"}])
@@ -151,7 +151,7 @@ def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seed
     nurse = seeded.staff["nurse"]
     times = {"starts": "2026-03-03T20:00", "ends": "2026-03-04T09:00"}
     assert desk.post(page, do="hand_over", person=nurse.id, **times).status_code == 400
-    assert "The stretch goes from tomorrow 08:00 to 4 Mar 08:00." in desk.page
+    assert "The shift is from tomorrow 08:00 to 4 Mar 08:00." in desk.page
     assert 'value="2026-03-03T20:00"' in desk.page
     said = {"do": "hand_over", "person": nurse.id, "both_places": "y", **times, "ends": "2026-03-04T08:00"}
     assert desk.post(page, **said).status_code == 303
@@ -166,8 +166,8 @@ def test_a_cancelled_shift_leaves_a_red_gap_here_and_on_the_to_do_list(
     assert desk.post(page, do="back").status_code == 303
     for path in (ROSTER, "/staff/"):
         desk.open(path)
-        assert re.search(r'class="[^"]*\bgap">\s*Nobody is on call now, nor later.', desk.page)
-        assert "Meanwhile alerts go to Investigator." in desk.page
+        assert re.search(r'class="[^"]*\bgap">\s*Nobody is on call now or later.', desk.page)
+        assert "In the meantime alerts go to Investigator." in desk.page
     assert f'href="{ROSTER}"' in desk.page
 
 
@@ -176,7 +176,7 @@ def test_a_gaps_link_fills_the_form(desk: StaffBrowser, app_context: AppContext,
     times = {"absence-starts": "2026-03-05T00:00", "absence-ends": "2026-03-06T00:00"}
     assert desk.post(ROSTER, do="absence", **absent, **times).status_code == 303
     desk.open("/staff/")
-    assert "That duty does not count now" in desk.page
+    assert "They no longer count" in desk.page
     assert "Nobody is on call from 5 Mar 00:00 to 6 Mar 00:00." in desk.page
     desk.open(ROSTER)
     link = re.search(r'href="(/staff/roster\?[^"]+)#put"', desk.page)
@@ -186,7 +186,7 @@ def test_a_gaps_link_fills_the_form(desk: StaffBrowser, app_context: AppContext,
     assert re.search(r'value="on_call" checked', desk.page)
     assert put(desk, seeded.staff["coordinator"], "on_call", starts="2026-03-05T00:00", ends="2026-03-06T00:00") == 303
     desk.open(ROSTER)
-    assert "Somebody is on call at every hour of the next 7 days." in desk.page
+    assert "The next 7 days are fully covered." in desk.page
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,12 @@ def test_an_absence_is_refused_and_taken_back(desk: StaffBrowser, app_context: A
     data = {"absence-person": person, "absence-starts": "2026-03-05T00:00", "absence-ends": "2026-03-06T00:00"}
     assert desk.post(ROSTER, do="absence", **data).status_code == 303
     assert desk.post(ROSTER, do="absence", **data).status_code == 400
-    assert "Coordinator is down as away from 5 Mar 00:00 to 6 Mar 00:00 already." in desk.page
+    assert "Coordinator already has an absence from 5 Mar 00:00 to 6 Mar 00:00." in desk.page
     number = re.search(r'name="absence" value="([0-9]+)"', desk.page)
     assert number is not None
     assert desk.post(ROSTER, do="back", absence=number[1]).status_code == 303
     desk.open(ROSTER)
-    assert "Nobody is down as away." in desk.page
+    assert "No absences recorded." in desk.page
     with transaction(app_context.engine) as session:
         assert session.scalars(select(Absence)).one().cancelled_at is not None
 
@@ -224,7 +224,7 @@ def test_the_second_of_two_sees_what_the_first_did(
     for data in ({"do": "back"}, {"do": "hand_over", "person": seeded.staff["nurse"].id, **FREE}):
         assert second.post(page, **data).status_code == 303
         second.open(ROSTER)
-        assert "Nothing was changed: Coordinator had changed this already, 09:02." in second.page
+        assert "Nothing was changed: Coordinator already changed this at 09:02." in second.page
     assert standing(app_context) == []
     assert second.open(page).status_code == 303
 
@@ -242,7 +242,7 @@ def test_the_administrator_lands_on_the_roster(app: Flask, seeded: Study) -> Non
     desk = StaffBrowser(app)
     assert desk.sign_in(seeded.staff["administrator"]).location == ROSTER
     desk.open(f"{ROSTER}?lang=en")
-    assert "Put somebody on duty" in desk.page
+    assert "Add a shift" in desk.page
     assert 'href="/staff/"' not in desk.page
 
 
@@ -257,7 +257,7 @@ def test_nobody_is_on_call_and_backup_at_once_without_a_word(
 ) -> None:
     """The nurse on call was put down as her own backup, and both steps of an alert reached one phone."""
     assert put(desk, seeded.staff["nurse"]) == 400
-    assert "Nurse holds the other place from 08:00 to 1 May 09:00" in desk.page
+    assert "Nurse already has the other shift from 08:00 to 1 May 09:00" in desk.page
     assert 'name="both_places"' in desk.page
     assert standing(app_context) == []
     data = {"plan": factories.PLAN, "place": "backup", "person": seeded.staff["nurse"].id, **FREE}
@@ -272,5 +272,5 @@ def test_a_duty_is_not_handed_to_who_holds_the_other_place_without_a_word(
     path = f"{ROSTER}/duties/{ids(app_context)[-1]}"
     said = {"do": "hand_over", "person": seeded.staff["nurse"].id, **FREE}
     assert desk.post(path, **said).status_code == 400
-    assert "holds the other place" in desk.page
+    assert "already has the other shift from" in desk.page
     assert desk.post(path, **said, both_places="y").status_code == 303

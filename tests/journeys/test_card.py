@@ -75,7 +75,7 @@ def test_a_card_from_the_desk_to_the_answer(
 
     newer = makes_a_card(at_desk, participant_id)
     me.page.goto(link)
-    expect(me.page.locator("h1")).to_have_text("这张卡已经停用了")
+    expect(me.page.locator("h1")).to_have_text("这张卡停用了")
     me.page.goto(newer)
     types(me.page, factories.PIN)
     expect(me.page.locator("main")).not_to_contain_text("密码")

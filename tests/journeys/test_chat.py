@@ -14,7 +14,10 @@ from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 NewPatient = Callable[..., JourneyParticipant]
-WORDS = {"zh_Hans": ("没有", "有时候吧", "请点下面一个答案"), "en": ("none", "now and then", "I only understand")}
+WORDS = {
+    "zh_Hans": ("没有", "有时候吧", "请点下面的一个答案，或者打它前面的数字"),
+    "en": ("none", "now and then", "I only understand"),
+}
 THANKS = {"zh_Hans": "已收到，谢谢您", "en": "Received, thank you"}
 
 

@@ -51,10 +51,10 @@ def test_an_ulcer_sign_reaches_the_nurse_who_takes_it_on(
         lambda mail: number in str(mail["Subject"]) and study.staff["nurse"].email in str(mail["To"])
     )
     text = letter.get_content()
-    assert "尽快" in str(letter["Subject"])
+    assert "紧急" in str(letter["Subject"])
     assert "头痛" not in text
     assert "臭" not in text
-    expect(me.page.locator("h1")).to_have_text("看一遍，再提交")
+    expect(me.page.locator("h1")).to_have_text("看一看，没错就提交")
     me.sends()
     expect(me.page.locator("h1")).to_contain_text("我们会联系您")
 
@@ -128,7 +128,7 @@ def test_the_language_changes_in_the_middle_and_nothing_is_lost(
     expect(me.page.locator("html")).to_have_attribute("lang", "en")
     assert me.question == "How is your breathing?"
     me.chooses(0)
-    assert me.question == "Chest pain, pressure or tightness?"
+    assert me.question == "How bad was any chest pain, pressure or tightness?"
     _form, answers, _alerts = stored(live_site, number)
     assert [(answers[item].value, answers[item].language) for item in ("bleed", "bleed_now", "breath")] == [
         (1, "zh_Hans"),

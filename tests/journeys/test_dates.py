@@ -94,11 +94,11 @@ def test_what_happened_is_typed_and_the_calendar_follows(
     expect(main).to_contain_text("Saved: Induction day 1.")
     me.types("rt_fraction", me.today, 1, "planned").press("confirm")
     expect(main).to_contain_text("Saved: Radiotherapy fraction 1.")
-    expect(main).to_contain_text("expected, not yet recorded")
+    expect(main).to_contain_text("projected, not recorded yet")
 
     before = me.windows()
     me.press("treated")
-    expect(main).to_contain_text("Saved for today: Radiotherapy fraction 1. No expected form moved.")
+    expect(main).to_contain_text("Recorded for today: Radiotherapy fraction 1. No expected form moved.")
     assert me.windows() == before
 
     me.types("rt_fraction", me.expected("rt_fraction", 2) + 3 * DAY, 2, "planned")
@@ -114,7 +114,7 @@ def test_what_happened_is_typed_and_the_calendar_follows(
     me.types("rt_fraction", me.today, 29, "planned")
     expect(main).to_contain_text("there are only the numbers 1 to 28")
     me.types("pd1_dose", me.today + DAY, 2, "actual")
-    expect(main).to_contain_text("is still to come")
+    expect(main).to_contain_text("is in the future")
     me.types("rt_end", me.today - DAY, basis="actual")
     expect(main).to_contain_text("would be before Radiotherapy fraction 1")
     expect(me.page.locator("#form input[name=on]")).to_have_value((me.today - DAY).isoformat())

@@ -58,7 +58,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     chooses(page, "other7", "pain")
     expect(page.locator("input[name=q-pain_int]").first).to_be_hidden()
     chooses(page, "other7", "none")
-    page.get_by_role("button", name="Save and judge").click()
+    page.get_by_role("button", name="Save and evaluate").click()
 
     expect(page.locator(".hero h1")).to_contain_text(number)
     expect(page.locator(".hero")).to_contain_text("in a phone interview")
@@ -88,16 +88,16 @@ def test_paper_is_typed_by_one_and_compared_by_another(
     for n in range(1, 31):
         chooses(page, f"Q{n}", 2)
     page.locator("form.entry button[type=submit]").click()
-    expect(page.locator("main")).to_contain_text("还需要另一位同事核对")
+    expect(page.locator("main")).to_contain_text("纸质问卷已保存并判定，须由另一位同事核对")
 
     second = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/?show=papers")
     second.page.locator("li", has_text=number).get_by_role("link").click()
-    expect(second.page.locator("main")).to_contain_text("answered with somebody’s help")
+    expect(second.page.locator("main")).to_contain_text("answered with help")
     second.page.locator("select[name=q-Q9]").select_option("4")
     second.page.locator("input[name=reason]").fill("misread")
     second.page.locator("input[name=compared]").check()
     second.page.locator("form.entry button[type=submit]").click()
-    expect(second.page.locator("main")).to_contain_text("corrected and judged again")
+    expect(second.page.locator("main")).to_contain_text("The paper form has been corrected and evaluated again")
     form, answers, alerts = stored(live_site, number)
     assert (form.checked_by, answers["Q9"].value) == (study.staff["investigator"].id, 4)
     assert "Q03" in {alert.rule for alert in alerts}
@@ -119,7 +119,7 @@ def test_a_proxys_answers_are_kept_and_not_scored(
     number = found[0]
     me.starts("proxy").answers_the_rest({"Q8": 4}).sends()
     here = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{person(live_site, number)}")
-    expect(here.page.locator("main")).to_contain_text("Answered by a proxy: not scored.")
+    expect(here.page.locator("main")).to_contain_text("Proxy-reported: not scored.")
     with transaction(live_site.app_context.engine) as session:
         form = session.scalars(select(Assessment).where(Assessment.answered_by == "proxy")).one()
         assert session.scalars(select(Score).where(Score.assessment_id == form.id)).all() == []

@@ -56,13 +56,13 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
     expect(idle).to_be_hidden()
 
     nothing_happened(live_site, account.id, page, 28.5)
-    expect(idle.get_by_role("alert")).to_contain_text("In two minutes you will be signed out")
-    idle.get_by_role("button", name="I am still here").click()
+    expect(idle.get_by_role("alert")).to_contain_text("You will be signed out in two minutes because of inactivity")
+    idle.get_by_role("button", name="Stay signed in").click()
     expect(idle).to_be_hidden()
     expect(note).to_have_value(TYPED)
 
     nothing_happened(live_site, account.id, page, 31)
-    expect(idle.get_by_role("alert")).to_contain_text("You were signed out. What you typed is still on this page")
+    expect(idle.get_by_role("alert")).to_contain_text("You were signed out. Your unsaved text is still on this page")
     expect(note).to_have_value(TYPED)
     with page.expect_navigation():
         page.locator("button[value=note]").click()
@@ -74,5 +74,5 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
     expect(note).to_have_value(TYPED)
     with page.expect_navigation():
         page.locator("button[value=note]").click()
-    expect(page.locator("p.ok")).to_contain_text("The note is saved.")
+    expect(page.locator("p.ok")).to_contain_text("Note saved.")
     expect(page.locator("#notes")).to_contain_text(TYPED)

@@ -113,9 +113,9 @@ def test_what_is_printed_is_the_record_and_not_the_screen(
     page = opens_the_alert(me, "JPRINT-001")
     alert = page.url
     for address, says in (
-        (alert, "Why this alert"),
+        (alert, "Reason for this alert"),
         (f"{live_site.url}/staff/participants/{number}/course?lang=en", "Symptoms by week"),
-        (f"{live_site.url}/staff/audit?participant={number}&lang=en", "An alert was raised"),
+        (f"{live_site.url}/staff/audit?participant={number}&lang=en", "Alert raised"),
     ):
         page.goto(address)
         page.emulate_media(media="print")

@@ -36,8 +36,8 @@ def test_a_wrong_button_is_corrected_by_two_people(
     page.fill("input[name=heard_at]", "2026-03-01T08:00")
     page.fill("textarea[name=reason]", "pressed the wrong button")
     page.fill("input[name=password]", PASSWORD)
-    page.get_by_role("button", name="Ask for it and sign").click()
-    expect(page.get_by_role("status").first).to_contain_text("An investigator decides")
+    page.get_by_role("button", name="Request and sign").click()
+    expect(page.get_by_role("status").first).to_contain_text("An investigator will decide")
     address = page.url
     doctor = nurse("investigator", **PLACES[place])
     doctor.opens(f"{live_site.url}/staff/")

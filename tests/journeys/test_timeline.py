@@ -78,7 +78,7 @@ def test_the_timeline_is_drawn_and_moves_in_its_own_frame(
     live_site: Site, study: Study, full_study: int, nurse: Callable[..., JourneyStaff]
 ) -> None:
     page = opened(nurse, live_site, full_study, "zh_Hans", 390, "monitor")
-    frame = page.get_by_role("region", name="时间线，可左右移动")
+    frame = page.get_by_role("region", name="时间轴，可左右滑动")
     drawing = frame.locator("svg")
     assert drawing.evaluate("svg => svg.getBoundingClientRect().width") == 1000
     assert frame.evaluate("box => box.scrollWidth > box.clientWidth")

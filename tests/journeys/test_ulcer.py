@@ -77,14 +77,14 @@ def test_from_the_first_sign_to_a_signed_decision(
     page.goto(f"{live_site.url}/staff/sign-in?lang=en")
     me.opens(f"{live_site.url}/staff/ulcers")
     row = main.locator(".rows > li", has_text=number)
-    expect(row).to_contain_text("suspected by the answers (UL2)")
+    expect(row).to_contain_text("suspected from the answers (UL2)")
     before = main.locator("dd").last.inner_text()
     press(page, row.get_by_role("link"))
     press(page, main.locator("button[value=ask]"))
-    expect(main).to_contain_text("The endoscopy is asked for.")
+    expect(main).to_contain_text("Endoscopy requested.")
     record(page, today)
-    expect(main).to_contain_text("Nothing else was changed by it.")
-    expect(main).to_contain_text("It is not recorded as confirmed.")
+    expect(main).to_contain_text("Nothing else was changed.")
+    expect(main).to_contain_text("Not recorded as confirmed.")
 
     press(page, main.get_by_role("link", name="Record: ulcer confirmed"))
     expect(page.locator("#form input[name=on]")).to_have_value(today)
@@ -95,14 +95,14 @@ def test_from_the_first_sign_to_a_signed_decision(
 
     page.goto(f"{live_site.url}/staff/ulcers/{found}")
     decide(page, "#decisions", "stop", me.password)
-    expect(main).to_contain_text("The decision is signed and kept.")
-    expect(main).to_contain_text("Radiotherapy stops")
+    expect(main).to_contain_text("The decision has been signed.")
+    expect(main).to_contain_text("Stop radiotherapy")
     page.goto(f"{live_site.url}/staff/ulcers")
     expect(row).to_contain_text("counts for the rule")
     expect(main.locator("dd").last).to_have_text(str(int(before) + 1))
     expect(main).to_contain_text("of the first 10 treated")
     decide(page, "section.card", "continue", me.password)
-    expect(main).to_contain_text("The study goes on")
+    expect(main).to_contain_text("Continue the study")
 
 
 def screens(page: Page, url: str, number: int, today: str, password: str) -> Iterator[str]:

@@ -136,7 +136,7 @@ def test_the_menu_opens_and_closes_by_keyboard_and_without_a_script(
     live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     page = nurse("investigator", viewport=PHONE).opens(f"{live_site.url}/staff/participants?lang=en").page
-    folded = page.get_by_role("link", name="Corrections")
+    folded = page.get_by_role("link", name="Data corrections")
     expect(folded).to_be_hidden()
     page.locator("nav summary").focus()
     page.keyboard.press("Enter")
@@ -149,5 +149,5 @@ def test_the_menu_opens_and_closes_by_keyboard_and_without_a_script(
     plain.opens(f"{live_site.url}/staff/participants?lang=en")
     plain.page.locator("nav summary").click()
     with plain.page.expect_navigation():
-        plain.page.get_by_role("link", name="Corrections").click()
-    expect(plain.page.locator("h1")).to_have_text("Corrections")
+        plain.page.get_by_role("link", name="Data corrections").click()
+    expect(plain.page.locator("h1")).to_have_text("Data corrections")

@@ -74,12 +74,12 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
 @pytest.mark.parametrize(
     ("language", "level", "env_banner", "subject"),
     [
-        ("zh_Hans", "emergency", True, "[演示环境] 危急：NC-007 有警报待处理"),
-        ("zh_Hans", "urgent", False, "尽快：NC-007 有警报待处理"),
-        ("zh_Hans", "watch", False, "关注：NC-007 有警报待处理"),
-        ("en", "emergency", True, "[Demonstration] Emergency: alert for NC-007 is waiting"),
-        ("en", "urgent", False, "Urgent: alert for NC-007 is waiting"),
-        ("en", "watch", False, "Watch: alert for NC-007 is waiting"),
+        ("zh_Hans", "emergency", True, "[演示环境] 危急：NC-007有新警报待确认"),
+        ("zh_Hans", "urgent", False, "尽快：NC-007有新警报待确认"),
+        ("zh_Hans", "watch", False, "关注：NC-007有新警报待确认"),
+        ("en", "emergency", True, "[Demonstration] Emergency: new alert for NC-007"),
+        ("en", "urgent", False, "Urgent: new alert for NC-007"),
+        ("en", "watch", False, "Watch: new alert for NC-007"),
     ],
 )
 def test_an_alert_says_level_number_and_link(
@@ -95,10 +95,10 @@ def test_an_alert_says_level_number_and_link(
 @pytest.mark.parametrize(
     ("language", "number", "subject"),
     [
-        ("zh_Hans", 1, "关注：今天有1条警报要看"),
-        ("zh_Hans", 3, "关注：今天有3条警报要看"),
-        ("en", 1, "Watch: 1 alert to look at today"),
-        ("en", 3, "Watch: 3 alerts to look at today"),
+        ("zh_Hans", 1, "关注：今天有1条警报待查看"),
+        ("zh_Hans", 3, "关注：今天有3条警报待查看"),
+        ("en", 1, "Watch: 1 alert to review today"),
+        ("en", 3, "Watch: 3 alerts to review today"),
     ],
 )
 def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: int, subject: str) -> None:
@@ -162,7 +162,7 @@ def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: b
 
 @pytest.mark.parametrize(
     ("language", "subject"),
-    [("zh_Hans", "危急：NC-007 的警报还没有人处理"), ("en", "Emergency: NC-007 alert still waiting")],
+    [("zh_Hans", "危急：NC-007的警报仍未确认"), ("en", "Emergency: alert for NC-007 still not acknowledged")],
 )
 def test_a_repeated_notification_says_that_the_alert_is_unacknowledged(
     catalogs: Catalogs, language: str, subject: str
@@ -175,8 +175,8 @@ def test_a_repeated_notification_says_that_the_alert_is_unacknowledged(
 @pytest.mark.parametrize(
     ("language", "level", "words"),
     [
-        ("zh_Hans", "emergency", "危急警报待处理（14:05），请登录系统："),
-        ("zh_Hans", "urgent", "有警报要尽快处理（14:05），请登录系统："),
+        ("zh_Hans", "emergency", "），请登录确认：14:05），请登录系统："),
+        ("zh_Hans", "urgent", "），请登录确认：14:05），请登录系统："),
         ("en", "emergency", "Emergency alert waiting, 14:05. Please sign in: "),
         ("en", "urgent", "Urgent alert waiting, 14:05. Please sign in: "),
     ],
@@ -190,8 +190,8 @@ def test_a_text_about_an_alert_holds_no_participant(catalogs: Catalogs, language
 @pytest.mark.parametrize(
     ("language", "subject", "nobody"),
     [
-        ("zh_Hans", "每周警报演练（危急）：请确认收到", "不涉及任何参与者"),
-        ("en", "Weekly test (Emergency): please confirm", "No participant is concerned."),
+        ("zh_Hans", "每周警报演练（危急）：请确认收到", "不涉及任何受试者"),
+        ("en", "Weekly test alert (Emergency): please confirm", "No participant is affected."),
     ],
 )
 def test_a_test_alert_says_that_it_is_one_and_where_to_confirm(
@@ -262,7 +262,7 @@ def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
     found = message_rendering.render_message(
         "alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
     )
-    assert found.subject.splitlines() == ["Emergency: alert for NC-007 Bcc: x@y.example is waiting"]
+    assert found.subject.splitlines() == ["Emergency: new alert for NC-007 Bcc: x@y.example"]
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_every_failure_has_a_sentence_in_both_languages(catalogs: Catalogs) -> N
             assert (re.search("[一-鿿]", sentence) is not None) == (language == "zh_Hans"), key
     assert message_rendering.failure_sentence("", catalogs.translator("en")) == ""
     assert message_rendering.failure_sentence("never heard of", catalogs.translator("en")).startswith(
-        "Something unforeseen"
+        "Unexpected error while sending"
     )
 
 

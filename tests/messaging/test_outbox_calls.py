@@ -231,7 +231,7 @@ def test_the_worker_does_not_sleep_while_messages_wait(
     """Check a hundred messages, one at a time: two a second would take fifty seconds."""
     fill(any_app_context, 100)
     env = live_system.environment(PRO_DATABASE_URL=any_url, PRO_VAR_DIR=tmp_path)
-    with live_system.running_process(["flask", "tick", "--forever"], env, tmp_path / "worker.log") as worker:
+    with live_system.running_process(["flask", "worker", "--forever"], env, tmp_path / "worker.log") as worker:
         end = time.monotonic() + 60
         while (waiting := sum(row.sent_at is None for row in rows(any_app_context))) == 100 and time.monotonic() < end:
             time.sleep(0.1)

@@ -115,8 +115,8 @@ def make_mail(**changes: Any) -> Letter:
         **{
             "channel": "email",
             "address": "nurse@hospital.example",
-            "subject": "危急：NC-007 有警报待处理",
-            "text": "危急：NC-007 有警报待处理\n\nhttps://epro.example.org/staff/alerts/42\n",
+            "subject": "危急：NC-007有新警报待确认",
+            "text": "危急：NC-007 有新警报待确认\n\nhttps://epro.example.org/staff/alerts/42\n",
             "template": "alert",
             "language": "zh_Hans",
         }
@@ -128,7 +128,7 @@ def test_a_mail_arrives_encrypted_and_whole(server: Server) -> None:
     reference = server.sender().send(make_mail())
     (mail,) = server.postbox.letters
     assert server.postbox.tls == [True]
-    assert mail["Subject"] == "危急：NC-007 有警报待处理"
+    assert mail["Subject"] == "危急：NC-007有新警报待确认"
     assert mail["From"] == "ePRO 试验 <epro@hospital.example>"
     assert mail["To"] == "nurse@hospital.example"
     assert mail["Auto-Submitted"] == "auto-generated"

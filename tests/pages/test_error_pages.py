@@ -63,9 +63,9 @@ def test_an_expired_link_says_so_in_both_languages(phone: ParticipantBrowser, se
     assert phone.open(seeded.chinese.checkin.path).status_code == 410
     for sentence in (
         "这个链接已经过期了",
-        "没关系，您答过的题都还在。",
+        "没关系，您答过的都还在。",
         "This link has expired",
-        "the answers you gave are kept",
+        "your answers are saved",
     ):
         assert sentence in phone.page
     assert 'lang="en"' in phone.page
@@ -80,7 +80,7 @@ def test_a_cancelled_form_is_closed(
     with transaction(app_context.engine) as session:
         session.get_one(Assessment, seeded.chinese.checkin.assessment_id).cancelled_at = clock.now
     assert phone.open(seeded.chinese.checkin.path).status_code == 410
-    assert "这份问卷已经结束了" in phone.page
+    assert "这份问卷已经截止了" in phone.page
 
 
 def test_a_session_ends_kindly(phone: ParticipantBrowser, seeded: Study, clock: Clock, app_context: AppContext) -> None:
@@ -89,17 +89,17 @@ def test_a_session_ends_kindly(phone: ParticipantBrowser, seeded: Study, clock: 
     before = all_rows(app_context)
     for answer in (phone.post(phone.at, page="bleed", value="0"), phone.open(phone.at)):
         assert answer.status_code in (403, 410)
-    assert "您答过的题都还在" in phone.page
+    assert "您答过的都还在" in phone.page
     assert all_rows(app_context) == before
 
 
 def test_a_form_without_its_cookie_says_how_to_get_in(phone: ParticipantBrowser, seeded: Study) -> None:
     assert phone.open(f"/f/{seeded.chinese.checkin.ref}/1").status_code == 403
-    assert "这个浏览器还不认识您" in phone.page
+    assert "这个浏览器还没有打开您的问卷" in phone.page
     assert phone.open("/f/never-was/1").status_code == 403
 
 
-@pytest.mark.parametrize(("headers", "first"), [(ZH, "这个地址没有页面"), (EN, "There is nothing at this address")])
+@pytest.mark.parametrize(("headers", "first"), [(ZH, "没有这个页面"), (EN, "This page does not exist")])
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -124,7 +124,7 @@ def test_a_wrong_address(
 
 def test_whoever_chose_a_language_reads_one(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.open("/nothing?lang=en")
-    assert "There is nothing at this address" in phone.page
+    assert "This page does not exist" in phone.page
     assert "这个地址" not in phone.page
 
 
@@ -136,7 +136,7 @@ def test_a_body_of_ten_megabytes(phone: ParticipantBrowser, seeded: Study, app_c
     answer = phone.client.post(path, data=b"page=bleed&value=0&x=" + b"x" * 10_000_000, content_type=FORM)
     assert answer.status_code == 413
     assert "一次发来的太多了" in answer.text
-    assert "您以前答的题都还在" in answer.text
+    assert "您前面答的都还在" in answer.text
     assert all_rows(app_context) == before
 
 
@@ -156,7 +156,7 @@ def test_a_body_that_is_no_form(
     before = all_rows(app_context)
     answer = phone.client.post(phone.at, data=b'{"value": 0}', content_type=content_type)
     assert answer.status_code == 415
-    assert "刚才的没有收全" in answer.text
+    assert "刚才的内容没有收全" in answer.text
     assert all_rows(app_context) == before
 
 
@@ -195,7 +195,7 @@ def test_a_broken_page_keeps_nothing_logs_its_reference_and_no_address(
     with caplog.at_level(logging.INFO, "pro.web"):
         answer = client.get("/a/my-secret-token/broken", headers=EN)
     assert answer.status_code == 500
-    assert "What was saved before is kept." in answer.text
+    assert "Everything before it is saved." in answer.text
     assert "ZeroDivisionError" not in answer.text
     reference = re.search(r"Reference (\w+)", answer.text)
     assert reference
@@ -219,7 +219,7 @@ def test_staff_stay_on_the_staff_side_when_something_is_not_there(app: Flask, se
     assert 'href="/staff/inbox"' in desk.page
     assert "Coordinator · coordinator" in desk.page
     assert "Sign out" in desk.page
-    assert "How you are" not in desk.page
+    assert "Health check-in" not in desk.page
     assert "tel:" not in desk.page
 
 

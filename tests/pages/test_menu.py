@@ -16,15 +16,15 @@ from tests.support.staff_browser import signed_in_browser
 # The menu of a person with every right, in its order.
 WHOLE_MENU = [
     ("see_board", "staff.board", "board", "To do"),
-    ("see_inbox", "staff.inbox.everything", "inbox", "Texts"),
+    ("see_inbox", "staff.inbox.everything", "inbox", "Text messages"),
     ("see_participants", "staff.participants.everyone", "participants", "Participants"),
     ("see_events", "staff.events.everything", "events", "Adverse events"),
-    ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping"),
-    ("see_cohort", "staff.cohort.show", "cohort", "Whole study"),
+    ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
+    ("see_cohort", "staff.cohort.show", "cohort", "Study overview"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
-    ("see_answers", "staff.corrections.everything", "corrections", "Corrections"),
+    ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),
     ("see_audit", "staff.audit.show", "audit", "Audit trail"),
-    ("manage_staff", "staff.people.everyone", "people", "People"),
+    ("manage_staff", "staff.people.everyone", "people", "Accounts"),
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {

@@ -54,22 +54,21 @@ def test_a_key_has_one_notice(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ({"key": "closed"}, "The alert is closed."),
-        ({"key": "texts_read", "count": 1}, "1 text is marked as read."),
-        ({"key": "texts_read", "count": 2}, "2 texts are marked as read."),
+        ({"key": "closed"}, "The alert has been closed."),
+        ({"key": "texts_read", "count": 1}, "1 text message marked as read."),
+        ({"key": "texts_read", "count": 2}, "2 text messages marked as read."),
         (
             {"key": "somebody_first", "name": "<b>", "at": "2026-03-02T06:01:00+00:00"},
-            "&lt;b&gt; was first, 14:01. Nothing was changed.",
+            "&lt;b&gt; already acknowledged this at 14:01. Nothing was changed.",
         ),
         (
             {"key": "withdrawn_first", "name": "", "at": "2026-03-02T06:01:00+00:00"},
-            "The system had recorded the withdrawal already, 14:01. Nothing of yours was recorded; what you typed is"
-            " below.",
+            "The system already recorded the withdrawal at 14:01. Your entry was not saved; your text is below.",
         ),
         (
             {"key": "call_died", "participant_id": 7},
-            "The call is logged. The date of death is not recorded yet; forms and messages go on until it is."
-            ' <a href="/staff/participants/7/dates">Record it now</a>',
+            "Call saved. The date of death has not been recorded yet; questionnaires and messages "
+            'continue until it is. <a href="/staff/participants/7/dates">Record it now</a>',
         ),
         ({"key": "of_another_version"}, ""),
     ],

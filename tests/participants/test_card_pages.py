@@ -89,7 +89,7 @@ def test_a_typed_code_leads_to_the_pin_and_straight_to_the_only_form(
     assert phone.press(code=card.shown.lower(), do="next").status_code == 200
     assert phone.heading == "请输入您的密码"
     assert phone.press(pin="", do="next").status_code == 422
-    assert "请先输密码" in phone.page
+    assert "请先输入密码" in phone.page
     assert phone.press(pin=factories.PIN, do="next").status_code == 303
     assert phone.at == f"/f/{seeded.chinese.checkin.ref}"
 
@@ -165,12 +165,12 @@ def test_a_revoked_card_says_so_kindly(
     with form_browser.unit_of_work(app_context) as work:
         participant_cards.revoke_card(work, work.session.get_one(Participant, seeded.chinese.id))
     assert phone.open(f"/c/{card.token}").status_code == 410
-    assert phone.heading == "这张卡已经停用了"
+    assert phone.heading == "这张卡停用了"
     assert "最新的那张卡" in phone.page
     phone.open("/")
     phone.press(code=card.shown, do="next")
     assert phone.press(pin=factories.PIN, do="next").status_code == 410
-    assert phone.heading == "这张卡已经停用了"
+    assert phone.heading == "这张卡停用了"
 
 
 def test_after_withdrawal_the_card_page_says_that_no_form_is_needed(
@@ -187,19 +187,19 @@ def test_an_unknown_link_and_a_made_up_code(phone: ParticipantBrowser, card: Car
     assert phone.open("/c/nobody-knows-this").status_code == 404
     phone.open("/")
     assert phone.post("/c", code="3333-3333", pin=factories.PIN).status_code == 422
-    assert phone.heading == "请输入您的代码"
+    assert phone.heading == "请输入填写码"
     assert phone.open("/c").status_code == 200
     assert phone.at == "/"
 
 
 def test_a_chosen_language_goes_along_with_the_card(phone: ParticipantBrowser, seeded: Study, card: CardDraft) -> None:
     phone.open(f"/c/{card.token}?lang=en")
-    assert phone.heading == "Type your PIN"
+    assert phone.heading == "Enter your PIN"
     phone.press(pin=factories.PIN, do="next")
-    assert phone.heading == "What would you like to fill in?"
+    assert phone.heading == "Which form would you like to fill in?"
     other = ParticipantBrowser(phone.app)
     other.open(f"/c/{card.token}", **{"Accept-Language": "en"})
-    assert other.heading == "Type your PIN"
+    assert other.heading == "Enter your PIN"
     other.press(pin=factories.PIN, do="next")
     assert other.heading == "您现在想填哪一份？"
 
@@ -208,7 +208,7 @@ def test_typing_survives_the_language_switch(phone: ParticipantBrowser, card: Ca
     phone.open("/")
     phone.press(code=card.shown, do="next")
     assert phone.post("/c?lang=en", code=card.code, pin="24", do="language").status_code == 200
-    assert phone.heading == "Type your PIN"
+    assert phone.heading == "Enter your PIN"
     assert card.code in phone.page
 
 
@@ -266,13 +266,13 @@ def test_a_new_card_says_what_happens_to_the_former_one(app: Flask, seeded: Stud
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     path = f"/staff/participants/{seeded.chinese.id}/card"
     desk.open(path)
-    assert "The former card stops working at once" in desk.page
+    assert "The old card stops working immediately, wherever it is" in desk.page
     assert desk.post(path, do="make", pin="12").status_code == 400
-    assert "Please type a PIN of 4 to 6 digits" in desk.page
+    assert "The PIN must have 4 to 6 digits" in desk.page
     answer = desk.post(path, do="revoke")
     assert answer.status_code == 303
     desk.open(answer.location)
-    assert "The card is revoked. It opens nothing any more." in desk.page
+    assert "The card has been revoked and no longer works." in desk.page
     assert "Revoked" in desk.page
     assert desk.post(path, do="other").status_code == 400
 

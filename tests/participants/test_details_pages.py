@@ -49,14 +49,14 @@ def test_a_phone_is_corrected_on_the_page(desk: StaffBrowser, path: str, seeded:
     assert "13912345678" in desk.page
     assert desk.post(path, **(said | {"reason": "new phone"})).status_code == 303
     desk.open(path.removesuffix("/details"))
-    assert "Links and codes that were sent to the old number no longer work" in desk.page
+    assert "Links and access codes sent to the old number no longer work" in desk.page
     assert "139 1234 5678" in desk.page
     # A second press of the same page is no conflict.
     assert desk.post(path, **(said | {"reason": "new phone"})).status_code == 303
     desk.open(path.removesuffix("/details"))
-    assert "Links and codes that were sent to the old number no longer work" in desk.page
+    assert "Links and access codes sent to the old number no longer work" in desk.page
     assert desk.post(path, **(said | {"phone": "13812345678", "reason": "again"})).status_code == 409
-    assert "These details were changed meanwhile." in desk.page
+    assert "These details were changed in the meantime." in desk.page
 
 
 def test_a_shared_phone_is_named_and_must_be_ticked(desk: StaffBrowser, path: str, seeded: Study) -> None:
@@ -71,7 +71,7 @@ def test_a_shared_phone_is_named_and_must_be_ticked(desk: StaffBrowser, path: st
     }
     assert 'name="shared_phone"' not in desk.page
     assert desk.post(path, **said).status_code == 400
-    assert "Another participant has this phone too." in desk.page
+    assert "Another participant has the same phone number." in desk.page
     assert f"<b>{seeded.english.study_number}</b>" in desk.page
     assert desk.post(path, **said, shared_phone="y").status_code == 303
 
@@ -112,7 +112,7 @@ def test_a_mistaken_enrolment_is_taken_back_on_the_page(
     app: Flask, app_context: AppContext, desk: StaffBrowser, seeded: Study, path: str
 ) -> None:
     desk.open(path)
-    assert "Take the enrolment back" in desk.page
+    assert "Cancel the enrolment" in desk.page
     assert desk.post(path, do="mistake", mistake_reason=" ").status_code == 400
     assert desk.post(path, do="mistake", mistake_reason="wrong list").status_code == 303
     desk.open(path.removesuffix("/details"))
@@ -131,19 +131,19 @@ def test_a_frozen_record_or_one_with_a_text_has_no_button(
 ) -> None:
     TextingPhone(app_context, PHONES["zh_Hans"]).write("你好")
     desk.open(path)
-    assert "Take the enrolment back" not in desk.page
+    assert "Cancel the enrolment" not in desk.page
     assert desk.post(path, do="mistake", mistake_reason="x").status_code == 409
-    assert "There is an alert or a text message of this participant" in desk.page
+    assert "This participant has an alert or a text message, so the enrolment cannot be cancelled" in desk.page
     path = path.replace(str(seeded.chinese.id), str(seeded.english.id))
     desk.open(path)
-    assert "Take the enrolment back" in desk.page
+    assert "Cancel the enrolment" in desk.page
     with form_browser.unit_of_work(app_context, seeded.staff["investigator"].actor) as work:
         proof = signatures.confirm_password(work, PASSWORD)
         assert isinstance(proof, PasswordProof)
         row = work.session.get_one(Participant, seeded.english.id)
         record_freezes.freeze_records(work, proof, row.plan, row, "interim analysis")
     desk.open(path)
-    assert "Take the enrolment back" not in desk.page
+    assert "Cancel the enrolment" not in desk.page
     assert desk.post(path, do="mistake", mistake_reason="x").status_code == 409
     with transaction(app_context.engine) as session:
         assert session.get_one(Participant, seeded.english.id).withdrawn_at is None
@@ -154,7 +154,7 @@ def test_after_the_first_answer_no_button_takes_the_enrolment_back(
 ) -> None:
     report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(path)
-    assert "Take the enrolment back" not in desk.page
-    assert "There are answers under this number, so it stays." in desk.page
+    assert "Cancel the enrolment" not in desk.page
+    assert "Answers are stored under this number, so it cannot be changed." in desk.page
     assert desk.post(path, do="mistake", mistake_reason="x").status_code == 409
-    assert "This participant has answered, so the enrolment cannot be taken back." in desk.page
+    assert "This participant has answered, so the enrolment cannot be cancelled." in desk.page

@@ -68,7 +68,7 @@ def test_a_frozen_record_shows_no_button_that_will_refuse(
     desk = signed_in_browser(app, at_work.staff[role])
     person_id = at_work.chinese.id
     desk.open(PERSON.format(id=person_id))
-    (form, *_more) = re.findall(r'href="([^"]+)">Corrections<span', desk.page)
+    (form, *_more) = re.findall(r'href="([^"]+)">Data corrections<span', desk.page)
     path = form if "{form}" in address else address.format(id=person_id)
     assert desk.open(path).status_code == 200
     assert button in desk.page, "the test looks for a button that is never there"

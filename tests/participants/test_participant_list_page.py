@@ -38,7 +38,7 @@ def test_a_way_to_the_next_page_keeps_what_is_looked_for(
     desk.open("/staff/participants?find=b-b&page=2")
     assert ("B-B-1" in desk.page, "B-B-2" in desk.page) == (False, True)
     desk.open("/staff/participants?find=nobody")
-    assert "No study number contains this" in desk.page
+    assert "No participant number contains this" in desk.page
 
 
 def test_a_short_list_has_neither(app: Flask, seeded: Study) -> None:

@@ -41,10 +41,10 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
 ) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{answered}?item=bleed")
-    assert "Ask for a correction" in desk.page
+    assert "Request a correction" in desk.page
     target = desk.post(answered, **request(seeded)).location
     desk.open("/staff/")
-    assert "1 correction waits for an investigator" in desk.page
+    assert "1 data correction awaits an investigator’s decision" in desk.page
     desk.open(target)
     assert "Approve and sign" not in desk.page
     doctor = signed_in_browser(app, seeded.staff["investigator"])
@@ -54,13 +54,13 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
     doctor.open(target)
     assert "pressed the wrong button" in doctor.page
     assert doctor.post(target, do="approve", note="", password="wrong").status_code == 400
-    assert "This is not your password." in doctor.page
+    assert "The password is not correct." in doctor.page
     assert "/staff/alerts/" in doctor.post(target, do="approve", note="", password=PASSWORD).location
     doctor.open(answered)
     assert "corrected" in doctor.page
     assert "pressed the wrong button" in doctor.page
     assert doctor.post(target, do="refuse", note="late", password=PASSWORD).status_code == 409
-    assert "A colleague has decided this already." in doctor.page
+    assert "A colleague already decided this." in doctor.page
     with transaction(app_context.engine) as session:
         assert [row.value for row in session.query(Answer).filter(Answer.item == "bleed")] == [0, 3]
 
@@ -68,13 +68,13 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"q-bleed": ""}, "Please give the new answer"),
-        ({"q-bleed": "0"}, "This is the answer that stands already."),
-        ({"q-bleed": "9"}, "none of the possible answers"),
-        ({"heard_at": ""}, "Please give the day and the time."),
-        ({"heard_how": ""}, "Please choose one of those shown."),
-        ({"reason": ""}, "Please write the reason."),
-        ({"password": "wrong"}, "This is not your password."),
+        ({"q-bleed": ""}, "Enter the new answer, or select “Not answered”"),
+        ({"q-bleed": "0"}, "Same as the current answer."),
+        ({"q-bleed": "9"}, "This is not a possible answer"),
+        ({"heard_at": ""}, "Enter the date and time."),
+        ({"heard_how": ""}, "Choose one of the options shown."),
+        ({"reason": ""}, "Enter the reason."),
+        ({"password": "wrong"}, "The password is not correct."),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_typed_is_lost(
@@ -95,7 +95,7 @@ def test_all_that_was_left_empty_is_said_at_once(app: Flask, seeded: Study, answ
     desk.open(f"{answered}?lang=en")
     bare = {"item": "bleed", "heard_by": str(seeded.staff["nurse"].id), "password": PASSWORD}
     assert desk.post(answered, **bare).status_code == 400
-    assert "Please check 4 things" in desk.page
+    assert "Check 4 fields" in desk.page
 
 
 def test_frozen_says_who_and_when_and_lets_participants_answer(
@@ -107,10 +107,10 @@ def test_frozen_says_who_and_when_and_lets_participants_answer(
     assert doctor.post(f"/staff/freeze/{PLAN}", do="freeze", reason="", password=PASSWORD).status_code == 400
     assert doctor.post(f"/staff/freeze/{PLAN}", do="freeze", reason="lock", password=PASSWORD).status_code == 303
     doctor.open(f"/staff/freeze/{PLAN}")
-    assert "I freeze this" in doctor.page
+    assert "Freeze" in doctor.page
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/participants/{seeded.chinese.id}")
-    assert "The whole study is frozen since" in desk.page
+    assert "The whole study has been frozen since" in desk.page
     assert "Enter a phone interview" not in desk.page
     assert desk.post(answered, **request(seeded)).status_code == 409
     assert "Nothing was changed: the record is frozen" in desk.page
@@ -132,18 +132,18 @@ def test_of_who_withdrew_nothing_is_awaited(
     record = f"/staff/participants/{seeded.chinese.id}"
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(record)
-    assert "Awaited now" in desk.page
+    assert "Awaiting completion" in desk.page
     assert "Before treatment · How you are" in desk.page
     desk.post(f"{record}/consent", do="withdraw", scope=scope, told="care goes on")
     desk.open(record)
-    assert "Awaited now" not in desk.page
+    assert "Awaiting completion" not in desk.page
     assert ("Withdrawal · How you are" in desk.page) is may_enter
     # A link back, and the reason as a translated text instead of its key.
     desk.open(f"{record}/consent")
     (back,) = re.findall(r'href="([^"]+kind=withdrawal[^"]*)"', desk.page)
     desk.open(back)
-    assert "Take this date back" in desk.page
-    assert "consent withdrawn, no more questions" in desk.page
+    assert "Remove this date" in desk.page
+    assert "consent withdrawn, no more questionnaires" in desk.page
 
 
 def test_consent_is_withdrawn_with_one_form(app: Flask, app_context: AppContext, seeded: Study) -> None:
@@ -152,11 +152,11 @@ def test_consent_is_withdrawn_with_one_form(app: Flask, app_context: AppContext,
     desk.open(path)
     assert "Version 1.0" in desk.page
     assert desk.post(path, do="withdraw", told="care goes on").status_code == 400
-    assert "Please choose what the participant wants to end." in desk.page
+    assert "Choose what the participant wants to end." in desk.page
     assert "care goes on" in desk.page
     assert desk.post(path, do="withdraw", scope="data", told="care goes on").status_code == 303
     desk.open(path)
-    assert "no further use of the data" in desk.page
+    assert "No more questionnaires, and no further use of existing data" in desk.page
     assert "Withdraw now" not in desk.page
     with transaction(app_context.engine) as session:
         assert session.get_one(Participant, seeded.chinese.id).withdrawn_at is not None
@@ -170,7 +170,7 @@ def test_a_new_version_of_the_consent_is_kept_beside_the_old(
     desk.open(path)
     given = {"do": "sign", "consent_version": "2.0", "consented_on": "2026-03-02", "language": "en", "way": "paper"}
     assert desk.post(path, **given).status_code == 400
-    assert "Without separate consent for health data" in desk.page
+    assert "Separate consent for health data is required to take part" in desk.page
     assert 'value="2.0"' in desk.page
     assert desk.post(path, **given, health_data="y").status_code == 303
     with transaction(app_context.engine) as session:

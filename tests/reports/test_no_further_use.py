@@ -89,7 +89,9 @@ def test_the_pages_and_the_command_say_how_many(
     assert json.loads(done.output)["forms"] == 0
 
 
-@pytest.mark.parametrize(("language", "offered"), [("en", "Record how far it goes"), ("zh_Hans", "登记退出范围")])
+@pytest.mark.parametrize(
+    ("language", "offered"), [("en", "Record the extent of the withdrawal"), ("zh_Hans", "登记退出范围")]
+)
 def test_a_withdrawn_participant_can_refuse_further_use_on_the_consent_page(
     app: Flask, app_context: AppContext, seeded: Study, language: str, offered: str
 ) -> None:

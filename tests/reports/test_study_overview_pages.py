@@ -64,7 +64,7 @@ def test_every_reader_sees_the_study_and_no_participant(
 def test_before_anything_was_counted_the_page_says_what_to_do(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open(f"{PAGE}?lang=en")
-    assert "counted for the first time" in desk.page
+    assert "The figures are being calculated for the first time" in desk.page
 
 
 def test_old_figures_say_so(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
@@ -72,7 +72,7 @@ def test_old_figures_say_so(app: Flask, app_context: AppContext, seeded: Study, 
     clock.move(minutes=45)
     desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open(f"{PAGE}?lang=en")
-    assert "These figures are old" in desk.page
+    assert "These figures are outdated" in desk.page
 
 
 def test_the_page_asks_the_same_number_of_queries_whatever_it_shows(
@@ -99,7 +99,7 @@ def test_changed_rules_are_tried_and_what_would_be_lost_is_red(
     desk.open(f"{SIMULATOR}?lang=en")
     before = everything(app_context)
     assert sent(desk, TEXT.replace(FAINT, FAINT.replace("2", "2 and chest == 3")), weeks="0") == 200
-    assert '<p class="gap">1 form would no longer be an emergency.' in desk.page
+    assert '<p class="gap">1 form would no longer be rated an emergency.' in desk.page
     assert "NPC-001" in desk.page
     after = everything(app_context)
     assert {name for name in after if after[name] != before[name]} <= {"staff_session"}
@@ -110,16 +110,16 @@ def test_the_rules_in_use_change_nothing(app: Flask, app_context: AppContext, se
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{SIMULATOR}?lang=en")
     assert sent(desk, TEXT, weeks="0") == 200
-    assert "Nothing would change" in desk.page
+    assert "No changes" in desk.page
     assert sent(desk, TEXT, source="generated") == 200
-    assert "Nothing would change" in desk.page
+    assert "No changes" in desk.page
     assert ">500</dd>" in desk.page
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "choose a plan file first"),
+        ("", "Choose a plan file first"),
         (b"\xff\xfe\x00\x01", "not a text file"),
         ("a: [", "not valid YAML"),
         (TEXT.replace("faint == 2", "feint == 2"), "rule E05"),

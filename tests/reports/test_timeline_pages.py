@@ -78,7 +78,7 @@ def test_the_drawing_holds_the_points_of_the_scores(
 def test_the_table_of_scores_holds_every_number_and_how_many_items(desk: StaffBrowser, path: str) -> None:
     desk.open(path)
     head, *rows = table(desk.page, "all")
-    assert head[:4] == ["Day", "Visit", "C30SUMMARY", "QL"]
+    assert head[:4] == ["Date", "Visit", "C30SUMMARY", "QL"]
     at = {scale: head.index(scale) for scale in ("C30SUMMARY", "PF", "SL")}
     newest, missed, skipped, baseline = rows
     assert [newest[at[scale]] for scale in at] == ["66.7 (13/13)", "66.7 (5/5)", "33.3 (1/1)"]
@@ -251,7 +251,7 @@ def longest(app_context: AppContext, study: Study) -> None:
         factories.sign_grading(app_context, study.staff["investigator"], study.chinese.id, term=term, grade=4)
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "Before the next dose"), ("zh_Hans", "用药前一览")])
+@pytest.mark.parametrize(("language", "title"), [("en", "Pre-dose summary"), ("zh_Hans", "给药前摘要")])
 def test_the_longest_sheet_is_one_page_of_a4(
     app: Flask, app_context: AppContext, full_study: Study, path: str, language: str, title: str
 ) -> None:
@@ -301,7 +301,9 @@ def test_a_study_without_a_sheet_offers_none(app: Flask, app_context: AppContext
     assert desk.open(path.replace("course", "pre-dose.pdf")).status_code == 404
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "could not be drawn"), ("zh_Hans", "没有画成")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "could not be drawn"), ("zh_Hans", "服务器没有中文字体，未能生成摘要")]
+)
 def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     app: Flask,
     full_study: Study,

@@ -54,12 +54,12 @@ def task(clinic: Clinic) -> CallTask:
 def test_the_to_do_list_says_whom_to_phone_and_why_without_the_number(desk: StaffBrowser, clinic: Clinic) -> None:
     desk.open("/staff/")
     assert "<b>NPC-001</b> 2 check-ins missed in a row, last answer 2 Mar 09:00" in desk.page
-    assert "Please call today" in desk.page
+    assert "Call today" in desk.page
     assert f'href="/staff/tasks/{task(clinic).id}"' in desk.page
     assert "tel:" not in desk.page
     desk.open("/staff/?show=calls")
-    assert "Calls to make 1" in desk.page
-    assert "Forms awaited 1" not in desk.page
+    assert "Calls due 1" in desk.page
+    assert "Forms awaiting completion 1" not in desk.page
 
 
 def test_the_to_do_list_shows_an_overdue_call(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
@@ -77,19 +77,19 @@ def test_the_to_do_list_shows_an_overdue_call(desk: StaffBrowser, clinic: Clinic
 def test_an_empty_to_do_list_says_so_for_calls_too(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/?show=calls")
-    assert "Nothing here to be done" in desk.page
+    assert "Nothing to do here" in desk.page
 
 
 def test_the_task_has_all_that_a_call_needs(desk: StaffBrowser, clinic: Clinic) -> None:
     assert desk.open(f"/staff/tasks/{task(clinic).id}").status_code == 200
-    assert "Please phone NPC-001" in desk.page
+    assert "Please call NPC-001" in desk.page
     assert "2 check-ins missed in a row" in desk.page
     assert 'href="tel:+8613800138000"' in desk.page
     assert PHONE in desk.page
     assert "Induction, week 1" in desk.page
     assert "Did you bleed from your nose, mouth or throat?" in desk.page
-    assert "Missed a check-in with an ulcer or an open alert" in desk.page
-    assert "No call has been logged yet." in desk.page
+    assert "Check-in missed with an ulcer or an open alert, possible loss to follow-up" in desk.page
+    assert "No calls logged yet." in desk.page
     assert 'value="2026-03-16T09:00"' in desk.page
     assert [event.actor_id for event in clinic.events("participant.phone_seen")] == [clinic.coordinator.id]
     assert clinic.events("participant.seen")[-1].actor_id == clinic.coordinator.id
@@ -101,7 +101,7 @@ def test_who_may_see_and_who_may_phone(app: Flask, clinic: Clinic, seeded: Study
     path = f"/staff/tasks/{task(clinic).id}"
     assert desk.open(path).status_code == (200 if has_right(role, "see_board") else 403)
     assert ("tel:" in desk.page) == has_right(role, "see_identity")
-    assert ("Log the call" in desk.page or "保存电话记录" in desk.page) == has_right(role, "log_call")
+    assert ("Save call" in desk.page or "保存通话记录" in desk.page) == has_right(role, "log_call")
     assert desk.post(path, **CALL).status_code == (303 if has_right(role, "log_call") else 403)
     assert len(clinic.rows(PhoneCall)) == has_right(role, "log_call")
     desk.open(f"/staff/participants/{clinic.participant_id}")
@@ -116,11 +116,11 @@ def test_logging_a_call_ends_the_task_and_shows_it(desk: StaffBrowser, clinic: C
     (call,) = clinic.rows(PhoneCall)
     assert (call.at, call.text) == (datetime(2026, 3, 16, 0, 55, tzinfo=UTC), "Feels fine & will answer")
     desk.open(path)
-    assert "The call is logged." in desk.page
-    assert "Done 09:00: Reached the participant" in desk.page
+    assert "Call saved." in desk.page
+    assert "Done 09:00: Participant reached" in desk.page
     assert "Feels fine & will answer" in desk.page
     desk.open("/staff/")
-    assert "Please call today" not in desk.page
+    assert "Call today" not in desk.page
     desk.open(f"/staff/participants/{clinic.participant_id}")
     assert "Feels fine & will answer" in desk.page
 
@@ -134,13 +134,13 @@ def test_an_unanswered_call_leaves_the_to_do_list_until_it_is_due(
         desk.post(path, outcome="no_answer", at=f"2026-03-16T09:0{tries - 1}")
         clock.move(minutes=1)
     desk.open(path)
-    assert "The task comes back at the next sensible time." in desk.page
-    assert "3 calls were not answered." in desk.page
-    assert "Please try a relative" in desk.page
+    assert "The task will come back at a suitable time." in desk.page
+    assert "3 unanswered calls" in desk.page
+    assert "Contact a relative, or ask the investigator how to proceed" in desk.page
     desk.open("/staff/")
-    assert "Please call today" not in desk.page
+    assert "Call today" not in desk.page
     desk.open(f"/staff/participants/{clinic.participant_id}")
-    assert "Please phone NPC-001" in desk.page
+    assert "Please call NPC-001" in desk.page
 
 
 def test_a_death_is_noted_and_its_date_asked_for(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -148,20 +148,20 @@ def test_a_death_is_noted_and_its_date_asked_for(desk: StaffBrowser, clinic: Cli
     desk.open(path)
     desk.post(path, **CALL | {"outcome": "died"})
     desk.open(path)
-    assert "The date of death is not recorded yet" in desk.page
+    assert "The date of death has not been recorded yet" in desk.page
     assert f'href="/staff/participants/{clinic.participant_id}/dates">Record it now' in desk.page
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"outcome": ""}, "Please choose what came of the call."),
-        ({"outcome": "shouted"}, "Please choose one of those shown."),
-        ({"at": ""}, "Please give the day and the time of the call"),
-        ({"at": "yesterday"}, "Please give the day and the time of the call"),
-        ({"at": "2026-03-16T09:01"}, "This time has not come yet."),
+        ({"outcome": ""}, "Choose the outcome of the call."),
+        ({"outcome": "shouted"}, "Choose one of the options shown."),
+        ({"at": ""}, "Enter the date and time of the call, for example 2026-11-22 14"),
+        ({"at": "yesterday"}, "Enter the date and time of the call, for example 2026-11-22 14"),
+        ({"at": "2026-03-16T09:01"}, "This time is in the future."),
         ({"at": "0001-01-01T00:00"}, "This is more than a year ago."),
-        ({"text": "x" * 4001}, "The note is too long."),
+        ({"text": "x" * 4001}, "The note is too long:"),
     ],
 )
 def test_what_cannot_be_taken_is_said_and_nothing_typed_is_lost(
@@ -182,7 +182,7 @@ def test_a_call_can_be_logged_without_a_task(app: Flask, seeded: Study, clinic: 
     desk = signed_in_browser(app, clinic.coordinator)
     other = seeded.english.id
     desk.open(f"/staff/participants/{other}")
-    assert "No call has been logged yet." in desk.page
+    assert "No calls logged yet." in desk.page
     assert desk.post(f"/staff/participants/{other}/calls", **CALL | {"at": "2099-01-01T10:00"}).status_code == 400
     assert "Feels fine & will answer" in desk.page
     done = desk.post(f"/staff/participants/{other}/calls", **CALL)
@@ -216,16 +216,16 @@ def test_the_alert_page_explains_a_missed_check_in(desk: StaffBrowser, clinic: C
     assert "NPC-001 Missed a check-in with an ulcer or an open alert, contact may be lost" in desk.page
     assert "No form was answered: " in desk.page
     assert "Induction, week 2, closed yesterday 23:59 · last answer 2 Mar 09:00" in desk.page
-    assert "What was answered" not in desk.page
+    assert "Answers" not in desk.page
     assert f'href="/staff/tasks/{task(clinic).id}"' in desk.page
     desk.post(f"/staff/alerts/{alert.id}", do="note", text="Tried the daughter")
     desk.post(f"/staff/alerts/{alert.id}", do="acknowledge", alert=[row.id for row in clinic.alerts().values()])
     desk.open(f"/staff/alerts/{alert.id}")
     assert "Tried the daughter" in desk.page
-    assert "Taken by" in desk.page
+    assert "Owner" in desk.page
     desk.open("/staff/")
-    assert "M04 M03 · no form came, noticed yesterday 00:08" not in desk.page
-    assert "M04 M03 · no form came, noticed 00:08" in desk.page
+    assert "M04 M03 · no form received, detected yesterday 00:08" not in desk.page
+    assert "M04 M03 · no form received, detected 00:08" in desk.page
 
 
 def test_one_of_the_endpoint_names_its_form(app: Flask, seeded: Study, app_context: AppContext) -> None:

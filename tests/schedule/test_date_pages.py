@@ -103,7 +103,7 @@ def test_a_planned_date_is_kept_only_after_its_preview_was_confirmed(
 ) -> None:
     before = windows(app_context, seeded)
     assert looks_ahead(desk, path, "induction_day1", "", "2026-03-09", basis="planned").status_code == 200
-    assert "what this changes" in desk.page
+    assert "preview of the changes" in desk.page
     assert "Induction, week 1" in desk.page
     assert windows(app_context, seeded) == before
     assert ("induction_day1", 0) not in standing(app_context, seeded)
@@ -150,7 +150,7 @@ def test_an_outdated_preview_is_shown_again(
     seen = hidden(desk.page)["seen"]
     recorded(app_context, seeded, DateChange("rt_fraction", 3, date(2026, 4, 7), planned=True))
     assert confirms(desk, path).status_code == 409
-    assert "The calendar has changed since you looked. Nothing was saved." in desk.page
+    assert "The schedule changed after you opened this page. Nothing was saved." in desk.page
     assert ("rt_fraction", 4) not in standing(app_context, seeded)
     assert hidden(desk.page)["seen"] != seen
     assert confirms(desk, path).status_code == 303
@@ -168,9 +168,9 @@ def test_a_change_is_one_event_with_who_and_why(
         ("misread the form", seeded.staff["coordinator"].id)
     ]
     desk.open(path)
-    history = desk.page.partition("History")[2]
+    history = desk.page.partition("Change history")[2]
     assert "Mon 2 Mar" in history
-    assert "Changed or taken back: Coordinator" in history
+    assert "Changed or removed: Coordinator" in history
     assert "Reason: misread the form" in history
 
 
@@ -182,16 +182,16 @@ def test_a_change_is_one_event_with_who_and_why(
     [
         (("rt_fraction", 29, "2026-03-02", "planned"), "number", "there are only the numbers 1 to 28"),
         (("rt_fraction", 0, "2026-03-02", "planned"), "number", "there are only the numbers 1 to 28"),
-        (("rt_fraction", "many", "2026-03-02", "planned"), "number", "Please type the number"),
+        (("rt_fraction", "many", "2026-03-02", "planned"), "number", "Enter the number, for example 3"),
         (("pd1_dose", 1, "2026-03-09", "actual"), "on", "Mon 9 Mar is still to come"),
         (("pd1_dose", 1, "2026-02-01", "actual"), "on", "would be before Consent on Mon 2 Mar"),
-        (("ulcer_suspected", 1, "2026-03-09", ""), "on", "is recorded once it has happened"),
+        (("ulcer_suspected", 1, "2026-03-09", ""), "on", "after it has taken place"),
         (("ulcer_cleared", 1, "2026-03-02", ""), "on", "no date of “Ulcer suspected” is recorded by then"),
         (("induction_day1", "", "the ninth", "actual"), "on", "year, month and day"),
         (("induction_day1", "", "", "actual"), "on", "year, month and day"),
-        (("induction_day1", "", "2026-03-02", ""), "basis-0", "has happened or is planned"),
+        (("induction_day1", "", "2026-03-02", ""), "basis-0", "Choose whether it has taken place or is planned"),
         (("death", "", "2026-03-02", ""), "reason", "how this became known"),
-        (("consent", "", "2026-03-01", ""), "reason", "Please write why"),
+        (("consent", "", "2026-03-01", ""), "reason", "Enter why no action is needed"),
         (("consent", "", "2026-03-02", ""), "on", "there is nothing to change"),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_fact_is_taken_back_only_with_a_reason(
     recorded(app_context, seeded, DateChange("induction_day1", 0, TODAY))
     desk.open(f"{path}?kind=induction_day1")
     assert desk.post(path, do="take_back", kind="induction_day1", number="").status_code == 400
-    assert "Please write why" in desk.page
+    assert "Enter why no action is needed" in desk.page
     assert (
         desk.post(path, do="take_back", kind="induction_day1", number="", reason="another person’s").status_code == 200
     )
@@ -284,14 +284,14 @@ def test_one_press_records_todays_fraction_and_a_second_changes_nothing(
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     before = windows(app_context, seeded)
     desk.open(path)
-    assert "Treated today: Radiotherapy fraction 3 of 28" in desk.page
+    assert "Record today’s treatment: Radiotherapy fraction 3 of 28" in desk.page
     pressed = _button(desk)
     assert desk.post(path, do="treated", **pressed).status_code == 303
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 1), False)
     assert windows(app_context, seeded) == before
     desk.open(path)
     assert "Saved for today: Radiotherapy fraction 3." in desk.page
-    assert "Radiotherapy fraction 3 is recorded for today." in desk.page
+    assert "Radiotherapy fraction 3 is already recorded for today." in desk.page
     assert 'value="treated"' not in desk.page
     assert desk.post(path, do="treated", **pressed).status_code == 303
     desk.open(path)
@@ -350,7 +350,7 @@ def test_what_is_expected_is_never_shown_as_a_fact(
     desk.open(path)
     expected = re.findall(r'<li class="day coming[^>]*>.*?</li>', desk.page, re.DOTALL)
     assert len(expected) >= 26
-    assert all("expected, not yet recorded" in row and "has happened" not in row for row in expected)
+    assert all("projected, not recorded yet" in row and "has happened" not in row for row in expected)
 
 
 # --- daily ulcer forms, and the end of participation ------------------------------------------------------------------
@@ -378,12 +378,12 @@ def test_what_answers_made_us_suspect_is_cleared_with_a_reason(
     with transaction(app_context.engine) as session:
         clinical_facts.suspect_ulcer(app_context.unit_of_work(session), seeded.english.id, "UL1")
     desk.open(path)
-    assert "The answers made the system suspect it" in desk.page
+    assert "An ulcer is suspected from the answers" in desk.page
     assert desk.post(path, do="clear", why=" ").status_code == 400
-    assert "Please write what was found." in desk.page
+    assert "Enter the findings." in desk.page
     assert desk.post(path, do="clear", why="endoscopy was clean").status_code == 303
     desk.open(path)
-    assert "The answers made the system suspect it" not in desk.page
+    assert "An ulcer is suspected from the answers" not in desk.page
     with transaction(app_context.engine) as session:
         assert (
             clinical_facts.current_fact(app_context.unit_of_work(session), seeded.english.id, "ulcer_status") == "none"
@@ -396,7 +396,7 @@ def test_an_end_says_what_it_does_and_does_it_at_once(
 ) -> None:
     more = EXTENT if kind == "withdrawal" else {}
     looks_ahead(desk, path, kind, "", TODAY, reason="told by phone", **more)
-    assert "Takes effect at once when you confirm" in desk.page
+    assert "Takes effect as soon as you confirm" in desk.page
     confirms(desk, path)
     with transaction(app_context.engine) as session:
         assert getattr(session.get_one(Participant, seeded.english.id), left) is not None
@@ -411,8 +411,8 @@ def test_a_withdrawal_asks_its_extent_here_as_on_the_page_of_the_consent(
     desk.open(f"{path}?kind=withdrawal")
     assert "What does the participant want to end?" in desk.page
     assert looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone").status_code == 400
-    assert "Please choose what the participant wants to end." in desk.page
-    assert "Please write what the participant was told." in desk.page
+    assert "Choose what the participant wants to end." in desk.page
+    assert "Enter what the participant was told." in desk.page
     looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
     assert confirms(desk, path, scope="").status_code == 400
     looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
@@ -443,11 +443,11 @@ def test_the_first_fraction_is_offered_near_its_planned_day_only(
     recorded(app_context, seeded, DateChange("induction_day1", 0, TODAY))
     recorded(app_context, seeded, DateChange("rt_fraction", 1, TODAY + timedelta(days=28), planned=True))
     desk.open(path)
-    assert "Treated today" not in desk.page
+    assert "Record today’s treatment" not in desk.page
     clock.move(days=25)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
-    assert "Treated today: Radiotherapy fraction 1 of 28" in desk.page
+    assert "Record today’s treatment: Radiotherapy fraction 1 of 28" in desk.page
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])

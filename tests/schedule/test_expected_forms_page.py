@@ -83,7 +83,7 @@ def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behi
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     assert desk.open(path).status_code == 200
     assert states(desk.page) == ["Missed", "Missed"]
-    assert counts(desk.page)["Without a reason"] == 0
+    assert counts(desk.page)["No reason recorded"] == 0
     assert desk.page.count("the system, 09:00") == 2
 
 
@@ -92,7 +92,7 @@ def test_before_anything_came_the_forms_are_open_and_not_missed(app: Flask, seed
     desk.open(path)
     assert states(desk.page) == ["Open", "Open"]
     assert counts(desk.page)["Missed"] == 0
-    assert counts(desk.page)["Awaited now"] == 2
+    assert counts(desk.page)["Awaiting completion"] == 2
     assert "due 9 Mar 20:00" in desk.page
 
 
@@ -111,7 +111,7 @@ def test_a_form_that_came_is_received_and_says_how(
     assert "on a web page" in desk.page
     assert "answered by the participant" in desk.page
     figures = counts(desk.page)
-    assert (figures["Received"], figures["In the window"], figures["Outside the window"]) == (1, 1, 0)
+    assert (figures["Received"], figures["Within the window"], figures["Out of window"]) == (1, 1, 0)
 
 
 def test_a_missed_form_gets_a_reason_with_who_and_when(
@@ -121,16 +121,16 @@ def test_a_missed_form_gets_a_reason_with_who_and_when(
     assert len(rows) == 2
     late_desk.open(path)
     assert states(late_desk.page) == ["Missed", "Missed"]
-    assert late_desk.page.count("No reason yet") == 2
-    assert counts(late_desk.page)["Without a reason"] == 2
+    assert late_desk.page.count("Reason not recorded") == 2
+    assert counts(late_desk.page)["No reason recorded"] == 2
     answer = late_desk.post(path, expected=rows[0].id, reason="too_ill", note=" in hospital <3> ")
     assert answer.location == f"{path}#line-{rows[0].id}"
     late_desk.open(path)
-    assert "The reason is saved." in late_desk.page
+    assert "Reason saved." in late_desk.page
     assert "<b>Too ill</b>" in late_desk.page
     assert "in hospital <3>" in late_desk.page
     assert "Coordinator, 09:00" in late_desk.page
-    assert counts(late_desk.page)["Without a reason"] == 1
+    assert counts(late_desk.page)["No reason recorded"] == 1
     with transaction(app_context.engine) as session:
         event = session.scalars(select(AuditEntry).where(AuditEntry.action == "expected.reason")).one()
         assert (event.new, event.actor_id) == ("too_ill", seeded.staff["coordinator"].id)
@@ -139,9 +139,9 @@ def test_a_missed_form_gets_a_reason_with_who_and_when(
 @pytest.mark.parametrize(
     ("reason", "note", "sentence"),
     [
-        ("", "phoned twice", "Please choose a reason."),
-        ("bored", "phoned twice", "Please choose one of those shown."),
-        ("forgot", "长" * 501, "The note is too long."),
+        ("", "phoned twice", "Choose a reason."),
+        ("bored", "phoned twice", "Choose one of the options shown."),
+        ("forgot", "长" * 501, "The note is too long:"),
     ],
 )
 def test_a_reason_that_cannot_be_kept_stands_by_its_line_and_loses_nothing(
@@ -172,7 +172,7 @@ def test_the_to_do_list_counts_missed_forms_without_a_reason(
     late_desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
     late_desk.open("/staff/?show=missed")
-    assert "2 missed forms have no reason yet." in late_desk.page
+    assert "2 missed forms have no reason recorded." in late_desk.page
     assert f'href="{path}"' in late_desk.page
     late_desk.open(path)
     for row in missed(app_context, seeded.english.id):
@@ -188,13 +188,13 @@ def test_the_participants_page_says_what_is_awaited_and_what_comes_next(
     page = f"/staff/participants/{seeded.english.id}"
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(page)
-    assert "Awaited now:" in desk.page
+    assert "Awaiting completion:" in desk.page
     assert "Before treatment" in desk.page
     later(app_context, clock)
     late = signed_in_browser(app, seeded.staff["coordinator"])
     late.open(page)
-    assert "The calendar awaits no form now." in late.page
-    assert "2 missed forms have no reason yet." in late.page
+    assert "No questionnaire is due now according to the schedule." in late.page
+    assert "2 missed forms have no reason recorded." in late.page
     for link in ("dates", "calendar"):
         assert f'href="{page}/{link}"' in late.page
 

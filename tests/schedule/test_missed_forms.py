@@ -269,7 +269,7 @@ def test_the_alert_page_says_which_form_did_not_come(clinic):
         page = alert_page.alert_page(work, alert_id, "en")
         (case,) = alert_list.open_cases(work, "en")
     assert case.missed
-    assert case.sentence == "Missed a check-in with an ulcer or an open alert, contact may be lost"
+    assert case.sentence == "Check-in missed with an ulcer or an open alert, possible loss to follow-up"
     assert page.missed is not None
     assert (page.missed.visit, page.answers, page.unresolved) == ("Induction, week 1", [], [])
     assert page.findings[0].holds

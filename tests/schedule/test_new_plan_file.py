@@ -53,6 +53,6 @@ def _shown(found: list[schedule_service.ReplanCounts]) -> list[tuple[str, int, i
 def test_the_command_says_first_and_does_when_told(app: Flask, seeded: Study) -> None:
     done = app.test_cli_runner().invoke(args=["plan", "renew", PLAN])
     assert done.exception is None, done.exception
-    assert (done.exit_code, done.output) == (0, "Nothing was written. Say --yes to do it.\n")
+    assert (done.exit_code, done.output) == (0, "Nothing was written. Use --yes to apply the changes.\n")
     assert app.test_cli_runner().invoke(args=["plan", "renew", PLAN, "--yes"]).output == ""
     assert app.test_cli_runner().invoke(args=["plan", "renew", "other"]).exit_code == 2

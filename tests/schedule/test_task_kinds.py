@@ -33,9 +33,13 @@ def test_the_kinds_are_those_that_code_makes() -> None:
     ("kind", "english", "chinese"),
     [
         ("call_missed", "", ""),
-        ("phone_unreachable", "Text messages do not reach this phone", "短信发不到这个手机"),
-        ("answer_unclear", "Replies were not understood", "回复多次没有看懂"),
-        ("may_be_stop", "A text may ask for no more text messages. Please ask", "短信可能是要求不再收短信，请问清楚"),
+        ("phone_unreachable", "Text messages do not reach this phone", "短信无法送达该手机"),
+        ("answer_unclear", "Replies were not understood repeatedly", "多次回复未能识别"),
+        (
+            "may_be_stop",
+            "A text message may be an opt-out request. Ask the participant",
+            "短信可能是要求退订，请向受试者问清",
+        ),
         ("of_another_version", "", ""),
     ],
 )

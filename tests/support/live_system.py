@@ -175,7 +175,7 @@ def running_system(
         app_context = make_app_context(Config.from_env(env))
         db.upgrade(app_context.engine)
         web = running_process(gunicorn(port, workers), env, folder / "web.log")
-        worker = running_process(["flask", "tick", "--forever"], env, folder / "worker.log")
+        worker = running_process(["flask", "worker", "--forever"], env, folder / "worker.log")
         try:
             with web as web_process, worker as worker_process:
                 wait_for(f"{url}/health")

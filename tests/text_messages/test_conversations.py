@@ -100,7 +100,11 @@ def test_a_secret_is_masked_by_its_shape_where_no_parameter_names_it(clinic: Cli
         ({}, "waiting", ""),
         ({"sent_at": 1}, "sent", ""),
         ({"sent_at": 1, "delivered_at": 2}, "delivered", ""),
-        ({"sent_at": 1, "failed_at": 2, "failure": "phone_unreachable:30003"}, "failed", "out of reach"),
+        (
+            {"sent_at": 1, "failed_at": 2, "failure": "phone_unreachable:30003"},
+            "failed",
+            "The phone is off or cannot be reached",
+        ),
         ({"dropped_at": 1, "failure": "too_late"}, "dropped", "too late"),
     ],
 )

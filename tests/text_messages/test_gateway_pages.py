@@ -37,8 +37,8 @@ def test_no_link_is_offered_and_none_is_sent(config: Config, clinic: Clinic, clo
     desk = desk_behind(EXAMPLE, config, clinic, clock)
     address = f"/staff/participants/{clinic.participant_id}"
     desk.open(address)
-    assert "By SMS, with a code for the web address on the card" in desk.page
-    assert "By SMS, with a link" not in desk.page
+    assert "By text message, with a code for the address on the card" in desk.page
+    assert "By text message, with a link" not in desk.page
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="link").status_code == 400
     assert clinic.rows(Message) == []
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="code").status_code == 303
@@ -55,10 +55,10 @@ def test_a_form_over_the_daily_limit_says_so_and_is_among_the_messages(
     desk.post(f"{address}/send", instrument="npc_checkin", by="code")
     clock.move(minutes=2)
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="code").status_code == 409
-    assert "as many messages today as it may get. Please phone, or show the code here." in desk.page
+    assert "The daily message limit for this number has been reached. Please phone, or show the code here." in desk.page
     assert [row.status for row in clinic.rows(Message)] == ["waiting", "dropped"]
     desk.open(address)
-    assert "This number has had as many messages today as it may get. Phone." in desk.page
+    assert "The daily message limit for this number has been reached. Please phone." in desk.page
 
 
 def test_fixed_replies_only(config: Config, clinic: Clinic, clock: Clock) -> None:
@@ -66,12 +66,12 @@ def test_fixed_replies_only(config: Config, clinic: Clinic, clock: Clock) -> Non
     address = f"/staff/inbox/{clinic.participant_id}"
     desk.open(address)
     assert 'value="staff_call"' in desk.page
-    assert "Own words cannot be sent by this installation’s SMS provider." in desk.page
+    assert "The SMS provider does not accept free-text messages." in desk.page
     for _time in range(2):
         assert desk.post(address, do="fixed", kind="staff_call").status_code == 303
         clock.move(minutes=2)
     assert desk.post(address, do="fixed", kind="staff_call").status_code == 400
-    assert "This number got this text too often within a day" in desk.page
+    assert "This number received this text too often in one day" in desk.page
     assert [row.failure for row in clinic.rows(Message)] == ["", "", "identical"]
     desk.open(address)
-    assert "The provider would reject it. Phone." in desk.page
+    assert "the provider would reject it. Please phone." in desk.page

@@ -43,11 +43,11 @@ def thread(clinic: Clinic) -> str:
 
 def test_an_empty_inbox_says_so(desk: StaffBrowser) -> None:
     desk.open("/staff/inbox")
-    assert "Nobody has written yet." in desk.page
+    assert "No text messages received yet." in desk.page
     desk.open("/staff/inbox?show=unread")
-    assert "All texts are read." in desk.page
+    assert "All text messages have been read." in desk.page
     desk.open("/staff/inbox?show=unknown")
-    assert "No text of an unknown number waits." in desk.page
+    assert "No text message from unknown numbers to handle." in desk.page
     assert ">Texts</a>" in desk.page
 
 
@@ -57,7 +57,7 @@ def test_the_inbox_has_unknown_numbers_on_top_and_counts(desk: StaffBrowser, cli
     desk.open("/staff/inbox")
     assert ">Texts (2)</a>" in desk.page
     assert desk.page.index("Unknown number</b>") < desk.page.index("NPC-001</b>")
-    assert "1 text to read" in desk.page
+    assert "1 unread text message" in desk.page
     assert "What time <tomorrow>?" in desk.page
     assert f'href="/staff/inbox/unmatched/{number}"' in desk.page
     assert "大出血" not in desk.page
@@ -84,12 +84,12 @@ def test_the_conversation_reads_both_ways(desk: StaffBrowser, clinic: Clinic, cl
     clock.move(minutes=2)
     store_text(clinic, "嗯", what="unclear")
     desk.open(thread(clinic))
-    assert desk.page.index("Invitation with a link") < desk.page.index("嗯")
+    assert desk.page.index("Form message with link") < desk.page.index("嗯")
     assert "****" in desk.page
     assert "/a/" not in desk.page
     assert "Not understood" in desk.page
     assert "not read yet" in desk.page
-    assert "Waiting to be sent" in desk.page
+    assert "Queued" in desk.page
     assert 'href="tel:+8613800138000"' in desk.page
 
 
@@ -112,32 +112,32 @@ def test_who_may_read_and_who_may_answer(app: Flask, clinic: Clinic, seeded: Stu
 def test_marked_as_read(desk: StaffBrowser, clinic: Clinic) -> None:
     number, later = store_text(clinic), 0
     desk.open(thread(clinic))
-    assert "1 text waits to be read, since 09:00." in desk.page
+    assert "1 unread text message since 09:00." in desk.page
     later = store_text(clinic)
     assert desk.post(thread(clinic), do="read", shown=[number, "x", "9" * 30]).status_code == 303
     desk.open(thread(clinic))
-    assert "1 text is marked as read." in desk.page
+    assert "1 text message marked as read." in desk.page
     assert "read by Coordinator, 09:00" in desk.page
     assert [row.id for row in clinic.rows(IncomingMessage) if row.read_at is None] == [later], (
         "what was not shown was not read"
     )
     desk.post(thread(clinic), do="read", shown=[number])
     desk.open(thread(clinic))
-    assert "These texts had been read before." in desk.page
+    assert "These text messages were already read." in desk.page
 
 
 def test_a_fixed_reply_goes_out_and_marks_what_it_answers(desk: StaffBrowser, clinic: Clinic) -> None:
     number = store_text(clinic)
     desk.open(thread(clinic))
-    assert "您好，方便时请给我们打电话：0791-0000 0000。急事请打120。" in desk.page
+    assert "您好，有空请给我们回个电话：0791-0000 0000。急事请打120。" in desk.page
     assert 'value="free"' not in desk.page
     assert desk.post(thread(clinic), do="fixed", kind="staff_call", shown=[number]).status_code == 303
     (message,) = clinic.rows(Message)
     assert message.template == "staff_call"
     assert clinic.rows(IncomingMessage)[0].read_by == clinic.coordinator.id
     desk.open(thread(clinic))
-    assert "The text is on its way." in desk.page
-    assert re.search(r"Coordinator · 09:00 · Please call us", desk.page)
+    assert "The text message is being sent." in desk.page
+    assert re.search(r"Coordinator · 09:00 · Callback request", desk.page)
 
 
 def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -146,7 +146,7 @@ def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
         assert desk.post(thread(clinic), do="fixed", shown=[number], **data).status_code == 400
         assert "Please choose" in desk.page
     assert desk.post(thread(clinic), do="free", text="hello").status_code == 400
-    assert "Own words cannot be sent" in desk.page
+    assert "The SMS provider does not accept free-text messages" in desk.page
     assert desk.post(thread(clinic), do="dance").status_code == 400
     assert clinic.rows(Message) == []
     assert clinic.rows(IncomingMessage)[0].read_at is None
@@ -172,7 +172,7 @@ def test_own_words_that_are_too_long_stay_and_say_how_long(two_way: StaffBrowser
     assert "This text would take 4 SMS; at most 2 can be sent." in two_way.page
     assert "长" * 200 in two_way.page
     assert two_way.post(thread(clinic), do="free", text=" ").status_code == 400
-    assert "The text is empty." in two_way.page
+    assert "The message is empty." in two_way.page
 
 
 def test_own_words_outlive_the_session(two_way: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
@@ -194,7 +194,7 @@ def test_who_wants_no_messages_gets_none(desk: StaffBrowser, clinic: Clinic) -> 
     with form_browser.unit_of_work(clinic.app_context) as work:
         participation_end.opt_out(work, participant_page.read_participant(work, clinic.participant_id))
     desk.open(thread(clinic))
-    assert "This participant wants no messages. Please phone instead." in desk.page
+    assert "This participant has opted out of messages. Please phone instead." in desk.page
     assert 'value="fixed"' not in desk.page
     assert desk.post(thread(clinic), do="fixed", kind="staff_call").status_code == 400
     assert clinic.rows(Message) == []
@@ -208,21 +208,21 @@ def test_an_unknown_number_is_filed(desk: StaffBrowser, clinic: Clinic) -> None:
     assert "bleeding" in desk.page
     assert f'href="tel:{STRANGER}"' in desk.page
     assert desk.post(path, do="assign", participant="", reason="").status_code == 400
-    assert "Please choose who wrote it." in desk.page
-    assert "Please write the reason." in desk.page
+    assert "Choose the sender." in desk.page
+    assert "Enter the reason." in desk.page
     assert desk.post(path, do="assign", participant="x", reason="Asked & sure").status_code == 400
     assert "Asked & sure" in desk.page
     done = desk.post(path, do="assign", participant=clinic.participant_id, reason="Asked & sure")
     assert (done.status_code, done.location) == (303, thread(clinic))
     desk.open(thread(clinic))
-    assert "The text is filed here." in desk.page
+    assert "The text message has been assigned to this participant and marked as read." in desk.page
     assert "我大出血了" in desk.page
     desk.open(path)
-    assert "Filed under NPC-001 by Coordinator, 09:00: Asked & sure" in desk.page
+    assert "Assigned to NPC-001 by Coordinator, 09:00: Asked & sure" in desk.page
     assert 'value="assign"' not in desk.page
     assert desk.post(path, do="assign", participant=clinic.participant_id, reason="again").status_code == 303
     desk.open(path)
-    assert "somebody had filed this text already" in desk.page
+    assert "this text message was already assigned" in desk.page
 
 
 def test_an_unknown_number_is_set_aside(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -230,10 +230,10 @@ def test_an_unknown_number_is_set_aside(desk: StaffBrowser, clinic: Clinic) -> N
     path = f"/staff/inbox/unmatched/{number}"
     desk.open(path)
     assert desk.post(path, do="set_aside", reason=" ").status_code == 400
-    assert "Please write the reason." in desk.page
+    assert "Enter the reason." in desk.page
     assert desk.post(path, do="set_aside", reason="advertising").location == "/staff/inbox"
     desk.open("/staff/inbox")
-    assert "The text is set aside." in desk.page
+    assert "The text message has been dismissed as unrelated." in desk.page
     assert "Unknown number</b>" not in desk.page
     assert desk.post(path, do="dance").status_code == 400
 
@@ -248,22 +248,22 @@ def test_the_to_do_list_shows_unread_texts_by_level(desk: StaffBrowser, clinic: 
     store_text(clinic)
     store_emergency_text(clinic)
     desk.open("/staff/")
-    assert "Texts to read 2" in desk.page
+    assert "Unread text messages 2" in desk.page
     assert '<li class="e">' in desk.page
-    assert "Sounds like an emergency: please read it now" in desk.page
-    assert "Waits for more than a working day" not in desk.page
+    assert "Possible emergency: please read it now" in desk.page
+    assert "Waiting for more than one working day" not in desk.page
     clock.move(days=1, minutes=1)
     desk.sign_in(clinic.coordinator)
     desk.open("/staff/?show=texts")
-    assert desk.page.count("Waits for more than a working day") == 2
-    assert desk.page.count("Read it now</a>") == 1
+    assert desk.page.count("Waiting for more than one working day") == 2
+    assert desk.page.count("Read now</a>") == 1
     assert "<title>(1) To do</title>" in desk.page
-    assert "Forms awaited 4" not in desk.page
+    assert "Forms awaiting completion 4" not in desk.page
 
 
 def test_an_empty_to_do_list_says_so_for_texts(desk: StaffBrowser) -> None:
     desk.open("/staff/?show=texts")
-    assert "Nothing here to be done" in desk.page
+    assert "Nothing to do here" in desk.page
 
 
 def test_the_alert_of_a_text_shows_it_and_names_what_was_seen(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -273,10 +273,10 @@ def test_the_alert_of_a_text_shows_it_and_names_what_was_seen(desk: StaffBrowser
     desk.post(path, do="assign", participant=clinic.participant_id, reason="asked")
     (alert,) = clinic.rows(Alert)
     desk.open(f"/staff/alerts/{alert.id}")
-    assert "Text received 09:00" in desk.page
+    assert "Text message received 09:00" in desk.page
     assert "我大出血了" in desk.page
     assert "bleeding</b> (“大出血”): said so" in desk.page
-    assert "What was answered" not in desk.page
+    assert "Answers" not in desk.page
     assert f'href="{thread(clinic)}"' in desk.page
     desk.open("/staff/")
     assert "written by SMS, noticed 09:00" in desk.page
@@ -288,7 +288,7 @@ def test_the_alert_of_a_forms_text_shows_it(desk: StaffBrowser, clinic: Clinic) 
     clinic.start().finish(free_text="没有大出血")
     desk.open(f"/staff/alerts/{clinic.alerts()['TEXT'].id}")
     assert '<blockquote class="quote kept">没有大出血</blockquote>' in desk.page
-    assert "bleeding</b>: said not to be so" in desk.page
+    assert "bleeding</b>: denied" in desk.page
     desk.open(thread(clinic))
     assert "没有大出血" in desk.page
     assert f"/staff/participants/{clinic.participant_id}#form-{clinic.checkin.assessment_id}" in desk.page
@@ -299,12 +299,12 @@ def test_the_alert_of_a_forms_text_shows_it(desk: StaffBrowser, clinic: Clinic) 
 def test_an_alert_without_a_text_says_nothing_of_one(desk: StaffBrowser, clinic: Clinic) -> None:
     (first, *_rest) = report_bleeding(clinic.app_context, clinic.checkin)
     desk.open(f"/staff/alerts/{first}")
-    assert "What was written" not in desk.page
+    assert "Text messages and free text" not in desk.page
 
 
 def test_the_page_in_chinese(app: Flask, clinic: Clinic) -> None:
     store_text(clinic, "发烧", what="unclear", level=Level.URGENT, hits=BLEEDS)
     desk = signed_in_browser(app, clinic.nurse)
     desk.open(thread(clinic))
-    for words in ("与NPC-001的短信", "没看懂", "大出血", "未读", "发送这条短信"):
+    for words in ("与NPC-001的短信往来", "未识别", "大出血", "未读", "发送该短信"):
         assert words in desk.page

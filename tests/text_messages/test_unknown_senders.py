@@ -126,7 +126,7 @@ def test_filing_makes_it_the_participants_alert_and_never_an_answer(any_clinic: 
         assert page.case.is_text_message
         assert [flag.class_id for flag in page.flags] == ["bleed"]
         (case,) = alert_list.open_cases(work, "en")
-        assert case.sentence == "Wrote something that sounds like an emergency: please read it now"
+        assert case.sentence == "The text suggests an emergency: please read it now"
         (entry,) = conversations.read_conversation(work, any_clinic.participant_id, "en").entries
         assert entry.kind == "in"
 

@@ -133,7 +133,11 @@ def test_entries_beyond_the_limit_are_counted(
     assert (len(now.forms), now.number, now.today) == (3, 4, 0)
     assert of_plan == now
     assert desk.page.count("the first 3 are shown") == 3
-    assert re.findall(r"(?:Forms awaited|Missed, no reason|Not sent)<b>(\d+)</b>", desk.page) == ["5", "4", "5"]
+    assert re.findall(r"(?:Forms awaiting completion|Missed, no reason|Undelivered)<b>(\d+)</b>", desk.page) == [
+        "5",
+        "4",
+        "5",
+    ]
 
 
 def test_what_closes_today_is_counted_by_the_days_of_those_who_answer(

@@ -28,9 +28,9 @@ def test_a_filtered_to_do_list_counts_what_it_shows_and_says_what_it_hides(
     assert LEFT_OUT not in desk.page
     desk.open("/staff/?level=urgent&owner=nobody")
     assert LEFT_OUT in desk.page
-    assert "Good news" not in desk.page
-    assert "Nothing here to be done" not in desk.page
-    assert "Nothing fits what you chose" in desk.page
+    assert "No unacknowledged alerts" not in desk.page
+    assert "Nothing to do here" not in desk.page
+    assert "Nothing matches the filter" in desk.page
     # The title and the sound depend on all open entries, not on the filter.
     assert "<title>(1) To do</title>" in desk.page
     assert 'data-loud="1"' in desk.page
@@ -65,7 +65,7 @@ def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, s
     answer = desk.post(f"/staff/messages/{first}")
     assert (answer.status_code, answer.location) == (303, "/staff/")
     desk.open("/staff/")
-    assert "The message is off the list." in desk.page
+    assert "The message has been removed from the list." in desk.page
     assert desk.page.count("Seen to<span") == number - 1
     again = desk.post(f"/staff/messages/{first}?show=messages&level=urgent&next=/elsewhere")
     assert again.location == "/staff/?show=messages&level=urgent"
@@ -76,7 +76,7 @@ def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, s
     assert "Seen to<span" not in monitor.page
 
 
-@pytest.mark.parametrize(("outcome", "reached"), [("reached", "Reached the participant"), ("no_answer", "")])
+@pytest.mark.parametrize(("outcome", "reached"), [("reached", "Participant reached"), ("no_answer", "")])
 def test_a_participant_who_was_reached_since_needs_no_call(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, reached: str
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_participant_who_was_reached_since_needs_no_call(
     clock.move(minutes=20)
     desk = signed_in_browser(app, seeded.staff["nurse"])
     desk.open("/staff/alerts/1?lang=en")
-    assert "Reach by" in desk.page
+    assert "Contact by" in desk.page
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         work.actor = Actor("staff", seeded.staff["nurse"].id, "nurse", "")
@@ -101,4 +101,4 @@ def test_a_participant_who_was_reached_since_needs_no_call(
         words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desk.page))
         late = re.search(r"Should have been reached|Reach by", words)
         assert bool(late) is not bool(reached)
-        assert not reached or "Phoned" in words
+        assert not reached or "Phone call" in words

@@ -73,9 +73,9 @@ def decide(desk: StaffBrowser, path: str, **given: str) -> int:
 
 
 def test_an_empty_overview_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
-    assert "Good news: no ulcer is suspected or known" in desk.page
-    assert "0 of the first 10 treated" in desk.page
-    assert "a demonstration default" in desk.page
+    assert "No suspected or confirmed ulcer, and no 50 Gy response assessment due soon" in desk.page
+    assert "0 of the first 10 treated participants" in desk.page
+    assert "These numbers are demonstration defaults" in desk.page
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])
@@ -89,8 +89,8 @@ def test_readers_see_everything_but_identities_and_no_button(
         assert "NPC-001" in desk.page
         assert "UL2" in desk.page
         assert seeded.chinese.phone not in desk.page
-        assert "Ask for an endoscopy" not in desk.page
-        assert "Sign the decision" not in desk.page
+        assert "Request an endoscopy" not in desk.page
+        assert "Sign decision" not in desk.page
     assert desk.post(one, do="ask").status_code == 403
     assert desk.post(OVERVIEW, plan=factories.PLAN).status_code == 403
 
@@ -100,18 +100,18 @@ def test_from_suspicion_to_a_result_and_what_it_offers(
 ) -> None:
     suspected(app_context, seeded)
     desk.open(OVERVIEW)
-    assert "suspected by the answers (UL2)" in desk.page
-    assert "no endoscopy asked for" in desk.page
+    assert "suspected from the answers (UL2)" in desk.page
+    assert "no endoscopy requested" in desk.page
     desk.open(one)
-    assert re.search(r'href="/staff/alerts/\d+">Open the alert', desk.page)
+    assert re.search(r'href="/staff/alerts/\d+">View the alert', desk.page)
     assert desk.post(one, do="ask").status_code == 303
     desk.open(one)
-    assert "The endoscopy is asked for." in desk.page
+    assert "Endoscopy requested." in desk.page
     (number,) = re.findall(r'id="endoscopy"[^>]*value="(\d+)"', desk.page)
     given = {"endoscopy": number, "done_on": "2026-03-02", "result": "ulcer", "grade": "3", "finding": "left wall"}
     assert desk.post(one, do="done", **given).status_code == 303
     desk.open(one)
-    assert "The result is saved. Nothing else was changed by it." in desk.page
+    assert "Result saved. Nothing else was changed." in desk.page
     assert "Suspected ulcer" in desk.page
     link = f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form"
     assert f'href="{link}"' in desk.page
@@ -119,18 +119,18 @@ def test_from_suspicion_to_a_result_and_what_it_offers(
     assert 'value="2026-03-02"' in desk.page
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     desk.open(OVERVIEW)
-    assert "1 of the first 10 treated" in desk.page
+    assert "1 of the first 10 treated participants" in desk.page
     assert "Confirmed ulcer" in desk.page
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"done_on": "2026-03-03"}, "This day is still to come."),
-        ({"done_on": ""}, "Please give the date as year, month and day"),
-        ({"done_on": "soon"}, "Please give the date as year, month and day"),
-        ({"result": ""}, "Please say what the endoscopy found."),
-        ({"result": "normal"}, "A grade belongs to an ulcer or a necrosis."),
+        ({"done_on": "2026-03-03"}, "This date is in the future."),
+        ({"done_on": ""}, "Enter the date as year, month and day, for example 2026-11-22"),
+        ({"done_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
+        ({"result": ""}, "Enter the result of the endoscopy."),
+        ({"result": "normal"}, "Only an ulcer or necrosis is graded."),
         ({"finding": "x" * 4001}, "The text is too long."),
     ],
 )
@@ -164,10 +164,10 @@ def test_a_conflict_with_an_earlier_record_keeps_what_was_typed(
     assert "right wall" in desk.page
     assert 'id="endoscopy" name="endoscopy" type="hidden" value=""' in desk.page
     assert desk.post(one, do="take_back", endoscopy=number, why="").status_code == 400
-    assert "Please write why it is taken back." in desk.page
+    assert "Enter the reason for cancelling." in desk.page
     assert desk.post(one, do="take_back", endoscopy=number, why="wrong file").status_code == 303
     assert desk.open(one).status_code == 200
-    assert "Taken back by Investigator" in desk.page
+    assert "Cancelled by Investigator" in desk.page
 
 
 def test_a_decision_is_signed_and_stands_with_its_name(
@@ -177,21 +177,21 @@ def test_a_decision_is_signed_and_stands_with_its_name(
     desk.open(one)
     assert decide(desk, one) == 303
     desk.open(one)
-    assert "The decision is signed and kept." in desk.page
-    assert "Radiotherapy stops" in desk.page
-    assert "Decided and signed by Investigator (investigator)" in desk.page
-    assert "does not fit" not in desk.page
+    assert "The decision has been signed." in desk.page
+    assert "Stop radiotherapy" in desk.page
+    assert "Decision signed by Investigator (investigator)" in desk.page
+    assert "The signature does not match this content" not in desk.page
     desk.open(OVERVIEW)
-    assert "Decided: Radiotherapy stops" in desk.page
+    assert "Decided: Stop radiotherapy" in desk.page
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"choice": ""}, "Please say what you decide."),
-        ({"reason": " "}, "Please write the reason for this decision."),
-        ({"password": ""}, "Please type your password"),
-        ({"password": "wrong"}, "This password is not right."),
+        ({"choice": ""}, "Choose your decision."),
+        ({"reason": " "}, "Enter the reason for this decision."),
+        ({"password": ""}, "Enter your password"),
+        ({"password": "wrong"}, "The password is not correct."),
         ({"reason": "y" * 4001}, "The text is too long."),
     ],
 )
@@ -215,7 +215,7 @@ def test_five_wrong_passwords_say_when_signing_goes_on(desk: StaffBrowser, one: 
     desk.open(one)
     for _ in range(5):
         assert decide(desk, one, password="wrong") == 400
-    assert "Too many wrong passwords. You can sign again at 09:15." in desk.page
+    assert "Too many wrong passwords. You can sign again after 09:15." in desk.page
 
 
 def test_a_stale_page_signs_nothing_and_loses_nothing(
@@ -224,7 +224,7 @@ def test_a_stale_page_signs_nothing_and_loses_nothing(
     desk.open(one)
     suspected(app_context, seeded)
     assert decide(desk, one) == 409
-    assert "Not signed: something has changed meanwhile" in desk.page
+    assert "Not signed: the record has changed" in desk.page
     assert "Bone is bare" in desk.page
     assert "Suspected ulcer" in desk.page
     assert decide(desk, one) == 303
@@ -232,11 +232,11 @@ def test_a_stale_page_signs_nothing_and_loses_nothing(
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     assert study_post(desk) == 409
     assert "Three of ten" in desk.page
-    assert "not graded: it may count" in desk.page
+    assert "not graded: may count" in desk.page
     assert count(app_context, SignedDecision) == 1
     assert study_post(desk) == 303
     desk.open(OVERVIEW)
-    assert "The study pauses" in desk.page
+    assert "Pause the study" in desk.page
 
 
 def test_a_reached_step_says_the_consequence_loudly(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
@@ -251,7 +251,7 @@ def test_a_reached_step_says_the_consequence_loudly(desk: StaffBrowser, app_cont
     desk.open(OVERVIEW)
     assert re.search(r"Reached: +3 of the first 10 treated +\(the rule says 3\)", " ".join(desk.page.split()))
     assert "<b>Treatment of new participants pauses" in desk.page
-    assert "3 more reach it" in desk.page
+    assert "3 more would reach it" in desk.page
 
 
 @pytest.mark.parametrize("role", ["nurse", "coordinator"])
@@ -260,7 +260,7 @@ def test_who_is_no_investigator_asks_but_does_not_decide(
 ) -> None:
     desk = signed_in_browser(app, seeded.staff[role])
     desk.open(f"{one}?lang=en")
-    assert "Only an investigator decides." in desk.page
+    assert "Only an investigator can decide." in desk.page
     assert desk.post(one, do="ask").status_code == 303
     assert desk.post(one, do="decide").status_code == 403
     assert desk.post(OVERVIEW, plan=factories.PLAN, do="decide").status_code == 403
@@ -274,7 +274,7 @@ def test_an_overdue_endoscopy_is_on_the_to_do_list(
     clock.move(days=4)
     desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open("/staff/?show=endoscopies&lang=en")
-    assert "An endoscopy was asked for; no result is recorded." in desk.page
+    assert "An endoscopy was requested; no result has been recorded." in desk.page
     assert f'href="{one}"' in desk.page
     desk.open(OVERVIEW)
     assert "overdue" in desk.page
@@ -293,7 +293,7 @@ def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffB
 @pytest.mark.parametrize(
     ("language", "graded", "counts", "term"),
     [
-        ("en", "Grade 3", "graded, not recorded as confirmed: it may count", "Pharyngeal necrosis"),
+        ("en", "Grade 3", "graded, not recorded as confirmed: may count", "Pharyngeal necrosis"),
         ("zh_Hans", "3级", "已分级，未登记确诊：可能计入", "咽部坏死"),
     ],
 )
@@ -319,4 +319,4 @@ def test_a_grading_is_on_the_overview_with_its_author_and_what_is_left_to_do(
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     desk.open(OVERVIEW)
     assert counts not in desk.page
-    assert re.search(r"<b>(1 of the first 10 treated|前10例已治疗者中1例)", desk.page)
+    assert re.search(r"<b>(1 of the first 10 treated participants|前10例接受治疗的受试者中1例)", desk.page)

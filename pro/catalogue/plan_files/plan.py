@@ -51,7 +51,7 @@ class SettingsFile(FilePart):
     emergency: Number
     crisis_line: Number
     crisis_line_shown: Text
-    administrator: str = Field("", description="E-mail address of whoever keeps the system running; may be empty")
+    administrator: str = Field("", description="Email address of the IT department; may be empty")
     opens: Hour
     closes: Hour
     time_zone: Text
@@ -67,12 +67,14 @@ class RuleFile(FilePart):
     """One rule. ``when`` is a condition in the rule language."""
 
     id: str = Field(pattern=name_patterns.RULE)
-    instrument: str = Field("", description="Whose answers it judges; empty = the plan's first instrument")
+    instrument: str = Field(
+        "", description="The instrument whose answers it evaluates; empty = the plan's first instrument"
+    )
     level: AlertLevelName
     when: Text
     suspects: str = Field("", description="Key of the suspected condition, named in the words files; may be empty")
     basis: tuple[Literal["L", "C", "E"], ...] = Field(min_length=1)
-    hidden_by: tuple[str, ...] = Field((), description="Rules that silence this one when they fire; * and [] match")
+    hidden_by: tuple[str, ...] = Field((), description="Rules that suppress this one when they fire; * and [] match")
     advice: str = Field("", description="Which advice the participant sees at once; for emergency rules only")
     two_valued: bool = Field(False, description="Unknown counts as false; allows submitted, idle, fired and unknown")
     closes_itself: bool = False
@@ -121,7 +123,7 @@ class PlanFile(FilePart):
     idle_minutes: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
     previous_days: int = Field(gt=0)
     recent_hours: int = Field(gt=0)
-    score_proxy: bool = Field(False, description="Score what somebody answered for the participant; it is always kept")
+    score_proxy: bool = Field(False, description="Score what a proxy answered; the answers are always kept")
     alerts_per_week: int = Field(0, ge=0, description="Loud alerts a week that staff can take; 0 = nobody said")
     named: dict[Name, Text] = {}
     rules: tuple[RuleFile, ...] = Field(min_length=1)
@@ -149,7 +151,11 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
         raise CatalogueError(
             path,
             "id",
-            Sentence("The file is called %(file)s but its id is “%(id)s”: use one name.", file=path.name, id=file.id),
+            Sentence(
+                "The file name is %(file)s but the id in it is “%(id)s”: they must be the same.",
+                file=path.name,
+                id=file.id,
+            ),
         )
     _check_known(path, "instruments", file.instruments, instruments, Sentence("instrument"))
     _check_known(path, "submitted_only", file.submitted_only, file.instruments, Sentence("instrument of this plan"))
@@ -202,14 +208,14 @@ def _check_known(path: Path, where: str, names: Iterable[str], known: Iterable[s
     for name in names:
         if name not in allowed:
             sentence = Sentence(
-                "“%(name)s” is not a known %(what)s; known are %(listed)s.",
+                "“%(name)s” is not a known %(what)s; available: %(listed)s.",
                 name=name,
                 what=what,
                 listed=tuple(sorted(allowed)),
             )
             raise CatalogueError(path, where, sentence)
         if name in seen:
-            raise CatalogueError(path, where, Sentence("“%(name)s” is there twice.", name=name))
+            raise CatalogueError(path, where, Sentence("“%(name)s” appears twice.", name=name))
         seen.add(name)
 
 
@@ -236,7 +242,7 @@ def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument
         for word, source in file.named.items():
             if word in items or word in facts or word in ("x", "score", "submitted"):
                 raise CatalogueError(
-                    path, f"named.{word}", Sentence("This name already means something else; choose another.")
+                    path, f"named.{word}", Sentence("This name already has another meaning; choose another name.")
                 )
             known = Vocabulary(items=items, facts=facts, named=dict(named))
             named[word] = _condition(path, f"named.{word}", source, known)
@@ -258,7 +264,7 @@ def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -
         where = Sentence("rule %(rule)s", rule=entry.id)
         try:
             if entry.id in rules:
-                raise CatalogueError(path, where, Sentence("There are two rules of this id; each needs its own."))
+                raise CatalogueError(path, where, Sentence("Two rules have this id; each needs its own."))
             instrument = entry.instrument or file.instruments[0]
             _check_known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
             _check_marks(path, where, entry)
@@ -293,11 +299,11 @@ def _rule(path: Path, where: str, entry: RuleFile, instrument: str, words: Vocab
 
 def _check_marks(path: Path, where: str, entry: RuleFile) -> None:
     if len(set(entry.basis)) != len(entry.basis):
-        raise CatalogueError(path, where, Sentence("A letter of its basis is there twice."))
+        raise CatalogueError(path, where, Sentence("A letter appears twice in basis."))
     if entry.level == "emergency" and not entry.advice:
-        raise CatalogueError(path, where, Sentence("An emergency rule must say which advice the participant sees."))
+        raise CatalogueError(path, where, Sentence("An emergency rule must name the advice shown to the participant."))
     if entry.level != "emergency" and entry.advice:
-        raise CatalogueError(path, where, Sentence("Only an emergency rule shows advice."))
+        raise CatalogueError(path, where, Sentence("Only emergency rules may show advice."))
 
 
 def _check_hiding(path: Path, rule: AlertRule, rules: Mapping[str, AlertRule]) -> None:
@@ -307,12 +313,13 @@ def _check_hiding(path: Path, rule: AlertRule, rules: Mapping[str, AlertRule]) -
             raise CatalogueError(
                 path,
                 Sentence("rule %(rule)s", rule=rule.id),
-                Sentence("hidden_by “%(pattern)s” matches no rule.", pattern=pattern),
+                Sentence("hidden_by: no rule matches “%(pattern)s”.", pattern=pattern),
             )
         for other in hiding:
             if other.level <= rule.level or other.instrument != rule.instrument:
                 sentence = Sentence(
-                    "It cannot be hidden by %(rule)s: only a louder rule of the same instrument can hide it.",
+                    "It cannot be suppressed by %(rule)s: only a rule of a higher level in the same "
+                    "instrument can suppress it.",
                     rule=other.id,
                 )
                 raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
@@ -328,7 +335,7 @@ def _check_order(path: Path, rules: Mapping[str, AlertRule]) -> None:
         for other in asking:
             if other.id != rule.id and other.id in rule.when.outcomes:
                 sentence = Sentence(
-                    "It asks for the outcome of %(rule)s, which asks for outcomes itself.", rule=other.id
+                    "It uses the outcome of %(rule)s, which itself uses other rules’ outcomes.", rule=other.id
                 )
                 raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
 
@@ -337,11 +344,11 @@ def _settings(path: Path, file: SettingsFile) -> StudySettings:
     try:
         ZoneInfo(file.time_zone)
     except (KeyError, ValueError, OSError) as problem:
-        sentence = Sentence("“%(zone)s” is not a time zone; write it as in Asia/Shanghai.", zone=file.time_zone)
+        sentence = Sentence("“%(zone)s” is not a time zone; use the form Asia/Shanghai.", zone=file.time_zone)
         raise CatalogueError(path, "settings.time_zone", sentence) from problem
     if file.opens.rjust(5, "0") >= file.closes.rjust(5, "0"):
         sentence = Sentence(
-            "It closes at %(closes)s, before it opens at %(opens)s.", closes=file.closes, opens=file.opens
+            "The closing time %(closes)s is not after the opening time %(opens)s.", closes=file.closes, opens=file.opens
         )
         raise CatalogueError(path, "settings.closes", sentence)
     return StudySettings(**file.model_dump())
@@ -354,13 +361,13 @@ def _lowering(path: Path, file: PlanFile) -> LevelLowering | None:
     where = Sentence("lowering %(lowering)s", lowering=entry.id)
     _check_known(path, where, [entry.instrument], file.instruments, Sentence("instrument of this plan"))
     if any(rule.id == entry.id for rule in file.rules):
-        raise CatalogueError(path, where, Sentence("A rule has the same id; each needs its own."))
+        raise CatalogueError(path, where, Sentence("Another rule has the same id; every rule needs its own."))
     for pattern in entry.never:
         if not any(fnmatchcase(rule.id, pattern) for rule in file.rules):
-            raise CatalogueError(path, where, Sentence("never: “%(pattern)s” matches no rule.", pattern=pattern))
+            raise CatalogueError(path, where, Sentence("never: no rule matches “%(pattern)s”.", pattern=pattern))
     from_level, to_level = Level.of(entry.from_level), Level.of(entry.to_level)
     if from_level is Level.EMERGENCY or to_level >= from_level:
-        raise CatalogueError(path, where, Sentence("It must lower to a quieter level, and never an emergency."))
+        raise CatalogueError(path, where, Sentence("It must lower to a lower level, and never lower an emergency."))
     return LevelLowering(entry.id, entry.instrument, from_level, to_level, entry.never, entry.days)
 
 
@@ -370,24 +377,24 @@ def _escalation_steps(path: Path, file: PlanFile) -> tuple[EscalationStep, ...]:
         minutes = [step.minutes for step in steps if step.level is level and not step.working_hours]
         if 0 not in minutes:
             raise CatalogueError(
-                path, "ladder", Sentence("Nobody is told at minute 0 of level %(level)s; add a step.", level=level.word)
+                path, "ladder", Sentence("Level %(level)s notifies nobody at minute 0; add a step.", level=level.word)
             )
         if minutes != sorted(minutes):
             raise CatalogueError(
-                path, "ladder", Sentence("The steps of level %(level)s must stand in order of time.", level=level.word)
+                path, "ladder", Sentence("The steps of level %(level)s must be in order of time.", level=level.word)
             )
         if level > Level.WATCH and all(
             step.channel == "digest" for step in steps if step.level is level and step.at_once
         ):
             raise CatalogueError(
-                path, "ladder", Sentence("A daily digest is too late for level %(level)s.", level=level.word)
+                path, "ladder", Sentence("Level %(level)s is too urgent for the daily digest.", level=level.word)
             )
         names = [step.name for step in steps if step.level is level]
         if len(set(names)) < len(names):
             raise CatalogueError(
                 path,
                 "ladder",
-                Sentence("Two steps of level %(level)s stand at the same time; join them.", level=level.word),
+                Sentence("Two steps of level %(level)s are at the same time; merge them.", level=level.word),
             )
     return steps
 
@@ -395,12 +402,12 @@ def _escalation_steps(path: Path, file: PlanFile) -> tuple[EscalationStep, ...]:
 def _escalation_step(path: Path, entry: StepFile) -> EscalationStep:
     if (entry.minutes is None) != bool(entry.working_hours):
         raise CatalogueError(
-            path, "ladder", Sentence("A step counts either minutes or working_hours: write one of the two.")
+            path, "ladder", Sentence("A step uses either minutes or working_hours: write one of them.")
         )
     if entry.next_day and not entry.working_hours:
-        raise CatalogueError(path, "ladder", Sentence("next_day stands beside working_hours only."))
+        raise CatalogueError(path, "ladder", Sentence("next_day can be used only with working_hours."))
     if entry.channel == "digest" and (entry.minutes or entry.working_hours):
-        raise CatalogueError(path, "ladder", Sentence("The digest has its own hour; it can stand at minute 0 only."))
+        raise CatalogueError(path, "ladder", Sentence("The digest has its own time; it can only be used at minute 0."))
     latest = time.fromisoformat(entry.next_day.rjust(5, "0")) if entry.next_day else None
     return EscalationStep(
         Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest

@@ -30,7 +30,7 @@ class StoppingFile(FilePart):
 
     demonstration: bool = Field(description="True until the investigator has confirmed the numbers; the page says so")
     of: int = Field(gt=0, description="How many participants the study treats")
-    treated: str = Field(description="The anchor from which on somebody counts as treated")
+    treated: str = Field(description="The anchor from which a participant counts as treated")
     grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
     terms: tuple[str, ...] = Field(
         (), description="The CTCAE terms whose gradings by a clinician are grades of an ulcer; none: endoscopies alone"
@@ -38,7 +38,7 @@ class StoppingFile(FilePart):
     steps: tuple[StoppingStepFile, ...] = Field(min_length=1, description="From the mildest consequence on")
     endoscopy_days: Days = Field(description="An endoscopy that was asked for is late after so many days")
     decision: str = Field(description="The anchor of the decision after 50 Gy")
-    decision_days: Days = Field(description="That decision is on the board from so many days before")
+    decision_days: Days = Field(description="Days before that decision from which it is on the to-do list")
 
 
 def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None) -> StoppingRule:
@@ -48,23 +48,25 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
     """
     if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
         raise CatalogueError(
-            path, "stopping", Sentence("It counts confirmed ulcers, but no anchor of the calendar confirms one.")
+            path,
+            "stopping",
+            Sentence("It counts confirmed ulcers, but the visit schedule has no anchor that confirms one."),
         )
     for where, anchor in (("treated", file.treated), ("decision", file.decision)):
         if anchor not in calendar.anchors:
             raise CatalogueError(
-                path, f"stopping.{where}", Sentence("The calendar has no anchor called “%(anchor)s”.", anchor=anchor)
+                path, f"stopping.{where}", Sentence("The visit schedule has no anchor “%(anchor)s”.", anchor=anchor)
             )
     ulcers, of_first = 0, 0
     names: set[str] = set(ULCER_STATES)
     for step in file.steps:
         place = Sentence("stopping.steps %(step)s", step=step.id)
         if step.id in names:
-            raise CatalogueError(path, place, Sentence("This name is taken; each step needs its own."))
+            raise CatalogueError(path, place, Sentence("This name is already used. Each step needs its own name."))
         names.add(step.id)
         if not step.ulcers <= step.of_first <= file.of:
             sentence = Sentence(
-                "It cannot be reached: %(ulcers)s of the first %(first)s, of %(all)s in all.",
+                "This condition cannot be reached: %(ulcers)s of the first %(first)s, out of %(all)s in total.",
                 ulcers=step.ulcers,
                 first=step.of_first,
                 all=file.of,
@@ -72,7 +74,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
             raise CatalogueError(path, place, sentence)
         if step.ulcers <= ulcers or step.of_first < of_first:
             raise CatalogueError(
-                path, place, Sentence("Steps stand from the mildest on: each needs more ulcers than the last.")
+                path, place, Sentence("Steps must be in ascending order: each needs more ulcers than the previous one.")
             )
         ulcers, of_first = step.ulcers, step.of_first
     return StoppingRule(
@@ -92,4 +94,4 @@ def check_terms(path: Path, rule: StoppingRule | None, terms: TermList) -> None:
     """Raise CatalogueError for a term that is not in ``terms``: its gradings would not count."""
     for name in rule.terms if rule else ():
         if name not in terms.terms:
-            raise CatalogueError(path, "stopping.terms", Sentence("There is no term called “%(name)s”.", name=name))
+            raise CatalogueError(path, "stopping.terms", Sentence("There is no term “%(name)s”.", name=name))

@@ -26,7 +26,7 @@ class DrillFile(FilePart):
 
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
     at: Hour = Field(description="Local time; with confirm_minutes it must lie between opens and closes")
-    confirm_minutes: int = Field(gt=0, le=480, description="Within so many minutes somebody must have confirmed it")
+    confirm_minutes: int = Field(gt=0, le=480, description="Minutes within which a staff member must confirm it")
     instrument: str
     answers: dict[str, Annotated[int, Field(strict=True)]] = Field(
         min_length=1, description="Options' codes that the rules call an emergency"
@@ -43,7 +43,7 @@ def read_test_alert(
     """
     if file.instrument not in plan.instruments:
         sentence = Sentence(
-            "“%(name)s” is not a known %(what)s; known are %(listed)s.",
+            "“%(name)s” is not a known %(what)s; available: %(listed)s.",
             name=file.instrument,
             what=Sentence("instrument of this plan"),
             listed=tuple(sorted(plan.instruments)),
@@ -62,12 +62,12 @@ def read_test_alert(
             raise CatalogueError(
                 path,
                 f"drill.answers.{name}",
-                Sentence("%(value)s is no possible answer to %(name)s.", value=value, name=name),
+                Sentence("%(value)s is not a possible answer to %(name)s.", value=value, name=name),
             )
     verdict = evaluate_rules(plan, instrument, FormCase(answers=file.answers))
     if verdict.level is not Level.EMERGENCY:
         sentence = Sentence(
-            "The rules call these answers “%(level)s”; a drill must be an emergency.", level=verdict.level.word
+            "The rules rate these answers “%(level)s”; a test alert must be an emergency.", level=verdict.level.word
         )
         raise CatalogueError(path, "drill.answers", sentence)
     at = time.fromisoformat(file.at.rjust(5, "0"))
@@ -86,7 +86,7 @@ def _check_hours(path: Path, at: time, confirm_minutes: int, plan: StudyPlan) ->
     confirmed = datetime.combine(day, at) + timedelta(minutes=confirm_minutes)
     if at < opens or confirmed > datetime.combine(day, closes):
         sentence = Sentence(
-            "It must begin and be confirmed (%(minutes)s minutes) within the hours, %(opens)s to %(closes)s.",
+            "The test must start and be confirmed (%(minutes)s minutes) within working hours, %(opens)s to %(closes)s.",
             minutes=confirm_minutes,
             opens=plan.settings.opens,
             closes=plan.settings.closes,

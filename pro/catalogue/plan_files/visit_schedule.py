@@ -92,7 +92,7 @@ class _ScheduleCheck:
             ):
                 self.require_known(where, other)
             if entry.projection and not entry.most:
-                self.refuse(where, Sentence("It happens once, so nothing can be projected from it; say “most”."))
+                self.refuse(where, Sentence("It occurs only once, so it cannot be projected; add “most”."))
             for number, point in entry.defaults.items():
                 self.number(where, name, number)
                 self.point(where, point)
@@ -100,7 +100,7 @@ class _ScheduleCheck:
                     self.refuse(
                         where,
                         Sentence(
-                            "“%(anchor)s” must stand above it: its default is worked out from there.",
+                            "“%(anchor)s” must come before it: its default is calculated from it.",
                             anchor=point.anchor,
                         ),
                     )
@@ -110,25 +110,26 @@ class _ScheduleCheck:
         """Check everything but anchors and visits, from times to the risk period."""
         file = self.file
         if not _time(file.times.opens) < _time(file.times.due) <= _time(file.times.closes):
-            self.refuse("calendar.times", Sentence("A day opens first, is due then, and closes last."))
+            self.refuse("calendar.times", Sentence("A day must open first, then be due, then close."))
         if file.reminders.quiet_from == file.reminders.quiet_until:
-            self.refuse(
-                "calendar.reminders", Sentence("Quiet hours that end when they begin never end, or never begin.")
-            )
+            self.refuse("calendar.reminders", Sentence("The start and end of the quiet hours must differ."))
         self.ascending("calendar.reminders", file.reminders.hours)
         if file.holidays and file.holidays not in countries():
             self.refuse(
                 "calendar.holidays",
-                Sentence("The holidays of “%(country)s” are not known; write it as in CN.", country=file.holidays),
+                Sentence(
+                    "No holidays are known for “%(country)s”; use a country code, for example CN.",
+                    country=file.holidays,
+                ),
             )
         for name, period in file.periods.items():
             if name in file.anchors:
-                self.refuse(Sentence("period %(name)s", name=name), Sentence("An anchor has the same name."))
+                self.refuse(Sentence("period %(name)s", name=name), Sentence("Another anchor has the same name."))
             for anchor in (*period.starts, *period.ends):
                 self.require_known(Sentence("period %(name)s", name=name), anchor)
             if set(period.starts) & set(period.ends):
                 self.refuse(
-                    Sentence("period %(name)s", name=name), Sentence("The same anchor cannot begin and end it.")
+                    Sentence("period %(name)s", name=name), Sentence("Start and end cannot be the same anchor.")
                 )
         for anchor in file.stops:
             self.require_known("calendar.stops", anchor)
@@ -137,7 +138,7 @@ class _ScheduleCheck:
                 self.refuse("calendar.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name))
         if file.baseline and file.baseline not in {visit.id for visit in file.visits}:
             self.refuse(
-                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this calendar.", visit=file.baseline)
+                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this visit schedule.", visit=file.baseline)
             )
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
@@ -156,7 +157,7 @@ class _ScheduleCheck:
         """Check the references, windows, reminders and recurrence of one visit."""
         where = Sentence("visit %(name)s", name=visit.id)
         if any(other.id == visit.id for other in self.file.visits[:place]):
-            self.refuse(where, Sentence("There are two visits of this id; each needs its own."))
+            self.refuse(where, Sentence("Two visits have this id; each needs its own."))
         if visit.anchor not in self.file.periods:
             self.require_known(where, visit.anchor)
         for number in visit.numbers:
@@ -165,10 +166,10 @@ class _ScheduleCheck:
             self.require_known(where, visit.not_before)
         for name in visit.not_during:
             if name not in self.file.periods:
-                self.refuse(where, Sentence("“%(name)s” is not a period of this calendar.", name=name))
+                self.refuse(where, Sentence("“%(name)s” is not a period of this visit schedule.", name=name))
         for name in visit.outlives:
             if name not in self.file.stops:
-                self.refuse(where, Sentence("“%(name)s” is not a stop, so there is nothing to outlive.", name=name))
+                self.refuse(where, Sentence("“%(name)s” is not in stops, so outlives is not needed.", name=name))
         self.ascending(where, visit.reminders_hours or ())
         for name, window in visit.windows.items():
             self.window(where, visit, name, window)
@@ -185,7 +186,7 @@ class _ScheduleCheck:
             self.refuse(
                 where,
                 Sentence(
-                    "“%(name)s” is not an instrument of this plan; it has %(listed)s.",
+                    "“%(name)s” is not an instrument of this plan; available: %(listed)s.",
                     name=name,
                     listed=tuple(self.instruments),
                 ),
@@ -214,7 +215,7 @@ class _ScheduleCheck:
                 self.refuse(
                     where,
                     Sentence(
-                        "%(name)s is asked at number %(number)s, but the visit does not take place there.",
+                        "%(name)s is scheduled at number %(number)s, but this visit does not occur at that number.",
                         name=name,
                         number=number,
                     ),
@@ -227,27 +228,29 @@ class _ScheduleCheck:
                 self.refuse(
                     where,
                     Sentence(
-                        "Its message after %(hours)s hours would come when %(name)s has closed.", hours=hour, name=name
+                        "The reminder after %(hours)s hours would be sent after %(name)s has closed.",
+                        hours=hour,
+                        name=name,
                     ),
                 )
 
     def series(self, where: str, visit: VisitFile, series: SeriesFile) -> None:
         """Check the recurrence of a visit."""
         if visit.otherwise:
-            self.refuse(where, Sentence("A visit that recurs cannot stand elsewhere until its anchor is known."))
+            self.refuse(where, Sentence("A recurring visit cannot use “otherwise”."))
         if visit.numbers and len(visit.numbers) > 1:
-            self.refuse(where, Sentence("A visit that recurs counts from one number of its anchor."))
+            self.refuse(where, Sentence("A recurring visit uses exactly one number of its anchor."))
         if series.last < series.first:
             self.refuse(
                 where,
                 Sentence(
-                    "It ends on day %(last)s, before it begins on day %(first)s.", last=series.last, first=series.first
+                    "It ends on day %(last)s, before it starts on day %(first)s.", last=series.last, first=series.first
                 ),
             )
         steps = range(series.first, series.last + 1, series.every)
         for offset in series.but_not:
             if offset not in steps:
-                self.refuse(where, Sentence("but_not: it does not recur on day %(day)s anyway.", day=offset))
+                self.refuse(where, Sentence("but_not: there is no recurrence on day %(day)s anyway.", day=offset))
         if series.until:
             self.point(where, series.until)
         if series.since:
@@ -256,11 +259,11 @@ class _ScheduleCheck:
             if len(steps) > 1 and window.closes - window.opens >= series.every:
                 self.refuse(
                     where,
-                    Sentence("%(name)s would open again before it has closed; make its window shorter.", name=name),
+                    Sentence("%(name)s would open again before it closes; shorten its window.", name=name),
                 )
             if len(steps) > 1 and series.every < self.file.apart.get(name, 0):
                 sentence = Sentence(
-                    "%(name)s may be asked every %(apart)s days at most, not every %(every)s.",
+                    "%(name)s may be scheduled at most every %(apart)s days, not every %(every)s days.",
                     name=name,
                     apart=self.file.apart[name],
                     every=series.every,
@@ -270,7 +273,7 @@ class _ScheduleCheck:
     def ascending(self, where: str, hours: tuple[int, ...]) -> None:
         """Check that reminder ``hours`` are ascending, each once."""
         if list(hours) != sorted(set(hours)):
-            self.refuse(where, Sentence("Its reminders must stand in order of time, each once."))
+            self.refuse(where, Sentence("Reminders must be in ascending order without repeats."))
 
     def point(self, where: str, point: PointFile) -> None:
         """Check that the anchor and the number of ``point`` exist."""
@@ -285,7 +288,7 @@ class _ScheduleCheck:
                 self.refuse(
                     where,
                     Sentence(
-                        "There is no %(anchor)s %(number)s: %(anchor)s is numbered 1 to %(most)s.",
+                        "%(anchor)s %(number)s does not exist: %(anchor)s is numbered 1 to %(most)s.",
                         anchor=anchor,
                         number=number,
                         most=most,
@@ -293,7 +296,9 @@ class _ScheduleCheck:
                 )
             self.refuse(
                 where,
-                Sentence("There is no %(anchor)s %(number)s: %(anchor)s has no numbers.", anchor=anchor, number=number),
+                Sentence(
+                    "%(anchor)s %(number)s does not exist: %(anchor)s is not numbered.", anchor=anchor, number=number
+                ),
             )
 
     def require_known(self, where: str, anchor: str) -> None:
@@ -303,7 +308,7 @@ class _ScheduleCheck:
             self.refuse(
                 where,
                 Sentence(
-                    "“%(anchor)s” is not an anchor of this calendar; known are %(listed)s.",
+                    "“%(anchor)s” is not an anchor of this visit schedule; available: %(listed)s.",
                     anchor=anchor,
                     listed=listed,
                 ),

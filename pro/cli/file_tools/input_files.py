@@ -18,7 +18,7 @@ plans_option = click.option(
     "--plans",
     type=PLANS_FOLDER,
     envvar="PRO_PLANS_DIR",
-    help="Folder of the site's own plans, laid over the built-in ones.",
+    help="Folder with the site's plan files; they override the built-in ones.",
 )
 
 
@@ -33,7 +33,7 @@ def lexicon_file(plans: Path | None, name: str) -> Path:
     folders = [DATA / "lexicons", *([plans / "lexicons"] if plans else [])]
     known = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
     if name not in known:
-        raise click.UsageError(f"There is no lexicon “{name}”; there are {', '.join(known)}.")
+        raise click.UsageError(f"Unknown lexicon “{name}”. Available: {', '.join(known)}.")
     return known[name]
 
 

@@ -21,14 +21,14 @@ INSTRUMENTS = Path(__file__).resolve().parents[2] / "data" / "instruments"
 TRANSLATIONS = Path(__file__).resolve().parents[3] / "translations"
 
 
-@click.command("reply", short_help="Read typed texts as answers to one item, one a line.")
+@click.command("reply", short_help="Parse typed replies to one item, one reply per line.")
 @click.argument("instrument")
 @click.argument("item")
 @click.option("--lang", default="zh_Hans", show_default=True, help="The language in which the question was asked.")
 @click.argument("file", type=click.File("rb"), default="-")
 @plans_option
 def reply(instrument: str, item: str, lang: str, file: BinaryIO, plans: Path | None) -> None:
-    """Read texts as answers to ITEM of INSTRUMENT: one text a line in, one JSON object a line out.
+    """Parse texts as answers to ITEM of INSTRUMENT. Input: one text per line. Output: one JSON object per line.
 
     Reads FILE, or standard input, in UTF-8. Every language is understood, whichever the question was asked in. Says so
     if no plan here asks INSTRUMENT.
@@ -52,12 +52,12 @@ def _find_item(instrument: str, item: str, lang: str) -> tuple[Item, list[Words]
     try:
         known = read_instruments(INSTRUMENTS)
         if instrument not in known:
-            raise click.UsageError(f"There is no instrument “{instrument}”; there are {', '.join(known)}.")
+            raise click.UsageError(f"Unknown instrument “{instrument}”. Available: {', '.join(known)}.")
         if item not in known[instrument].items:
             raise click.UsageError(f"{instrument} has no item “{item}”; it has {', '.join(known[instrument].items)}.")
         paths = {path.parent.parent.name: path for path in TRANSLATIONS.glob(f"*/instruments/{instrument}.yaml")}
         if lang not in paths:
-            raise click.UsageError(f"There are no words in “{lang}”; there are {', '.join(sorted(paths))}.")
+            raise click.UsageError(f"No wording in “{lang}”. Available: {', '.join(sorted(paths))}.")
         order = sorted(paths, key=lambda language: (language != lang, language))
         words = [read_words(paths[language], known[instrument], language) for language in order]
     except CatalogueError as error:
@@ -73,7 +73,7 @@ def _check_asked(instrument: str, plans: Path | None) -> None:
     except CatalogueError as error:
         raise click.ClickException(str(error)) from error
     if not any(instrument in plan.instruments for plan in known):
-        click.echo(f"No plan asks {instrument}; there is {', '.join(plan.id for plan in known)}.", err=True)
+        click.echo(f"No plan uses {instrument}. Plans: {', '.join(plan.id for plan in known)}.", err=True)
 
 
 def _line(found: ParsedReply) -> str:

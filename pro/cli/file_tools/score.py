@@ -24,7 +24,7 @@ INSTRUMENTS = Path(__file__).resolve().parents[2] / "data" / "instruments"
 @click.argument("file", type=click.File("rb"), default="-")
 @click.pass_context
 def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
-    """Score a CSV of forms: columns Q1...Q30 and any others in, the scale scores out.
+    """Score a CSV file of forms. Input: columns Q1...Q30 and any others. Output: scale scores.
 
     Reads FILE, or standard input, in UTF-8. Ends with status 1 if a row was bad (its column "error" says why), 2 if the
     file cannot be scored at all. Says which separator was guessed and which columns were replaced. "qlq_c30" means
@@ -34,7 +34,7 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
     scorable = sorted(name for name, found in known.items() if found.scales)
     if instrument not in scorable:
         why = "has no scales" if instrument in known else "is not an instrument"
-        click.echo(f"“{instrument}” {why} here. What can be scored: {', '.join(scorable)}.", err=True)
+        click.echo(f"“{instrument}” {why}. Can be scored: {', '.join(scorable)}.", err=True)
         context.exit(2)
     lines = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")

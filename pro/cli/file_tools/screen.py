@@ -16,12 +16,12 @@ from pro.core.text.red_flag_screening import Screening
 from pro.core.text.red_flag_screening import screen as screen_text
 
 
-@click.command("screen", short_help="Look for red flags in texts, one a line.")
+@click.command("screen", short_help="Screen texts for red flags, one text per line.")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--lexicon", "name", default="npc_freetext", show_default=True, help="Name of the lexicon.")
 @plans_option
 def screen(file: BinaryIO, name: str, plans: Path | None) -> None:
-    """Look for red flags in texts: one text a line in, one JSON object a line out with its level and hits.
+    """Screen texts for red flags. Input: one text per line. Output: one JSON object per line with level and hits.
 
     Reads FILE, or standard input, in UTF-8. A line that is not UTF-8 is at least "watch": a human must read it.
     """

@@ -14,21 +14,21 @@ from pro.cli.file_tools.input_files import DATA, plan_files, plans_option, read_
 from pro.exports.verdict_lines import verdict_lines
 
 
-@click.command("triage", short_help="Judge cases (JSON lines) by the rules of a plan.")
+@click.command("triage", short_help="Evaluate cases (JSON lines) with the rules of a plan.")
 @click.argument("plan")
 @click.argument("file", type=click.File("rb"), default="-")
 @plans_option
 @click.pass_context
 def triage(context: click.Context, plan: str, file: BinaryIO, plans: Path | None) -> None:
-    """Judge cases by the rules of PLAN: one JSON object a line in, its level and fired rules out.
+    """Evaluate cases with the rules of PLAN. Input: one JSON object per line. Output: level and fired rules.
 
     Reads FILE, or standard input. Each line has an id, answers and, if wanted, baseline, previous, context, submitted
-    (true unless said) and instrument. A line that cannot be judged comes out with an error and no level, the rest goes
-    on, and the command ends with status 1.
+    (true unless said) and instrument. A line that cannot be evaluated comes out with an error and no level, the rest is
+    evaluated, and the command exits with status 1.
     """
     known = plan_files(plans)
     if plan not in known:
-        click.echo(f"“{plan}” is not a plan here. There is: {', '.join(known)}.", err=True)
+        click.echo(f"“{plan}” is not a known plan. Available: {', '.join(known)}.", err=True)
         context.exit(2)
     try:
         instruments = read_instruments(DATA / "instruments")
@@ -43,5 +43,5 @@ def triage(context: click.Context, plan: str, file: BinaryIO, plans: Path | None
         bad += line.bad
     out.flush()
     if bad:
-        click.echo(f"{bad} of {judged} cases could not be judged: see “error” in their lines.", err=True)
+        click.echo(f"{bad} of {judged} cases could not be evaluated: see “error” in their lines.", err=True)
         context.exit(1)

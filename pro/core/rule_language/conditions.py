@@ -93,7 +93,7 @@ class Condition:
 def parse(source: str, vocabulary: Vocabulary) -> Condition:
     """Check and compile ``source``; raise RuleError with the column (from 1) and a sentence."""
     if len(source) > LONGEST_SOURCE:
-        raise RuleError(1, Sentence("a condition has at most %(most)s characters", most=LONGEST_SOURCE))
+        raise RuleError(1, Sentence("a condition may have at most %(most)s characters", most=LONGEST_SOURCE))
     compiler = _Compiler(vocabulary)
     test = compiler.compile(source, 0)
     return Condition(source, frozenset(compiler.names), frozenset(compiler.outcomes), test)
@@ -134,7 +134,7 @@ class _Compiler:
             column = self.offset + max(error.offset or 1, 1)
             raise RuleError(column, syntax_error_sentence(error.msg)) from None
         except (RecursionError, MemoryError):
-            raise RuleError(self.offset + 1, Sentence("the condition is nested too deeply")) from None
+            raise RuleError(self.offset + 1, Sentence("the condition has too many levels of nesting")) from None
         except RuleError:
             raise
         except ValueError as error:
@@ -180,7 +180,7 @@ class _Compiler:
         if self.domain(node, name).kind != "truth":
             self.fail(
                 node,
-                Sentence("“%(name)s” is not true or false by itself; compare it, as in “%(name)s >= 1”", name=name),
+                Sentence("“%(name)s” is not true or false; compare it, for example “%(name)s >= 1”", name=name),
             )
         self.names.add(name)
         return three_valued.truth_of(name)
@@ -198,13 +198,15 @@ class _Compiler:
     def name_in(self, node: ast.expr) -> str:
         """Return the item or fact that a name (or ``x``) means."""
         if not isinstance(node, ast.Name):
-            self.fail(node, Sentence("a name must stand here"))
+            self.fail(node, Sentence("a name is expected here"))
         return self.member if node.id == "x" and self.member is not None else node.id
 
     def comparison(self, node: ast.Compare) -> ConditionTest:
         """Compile a comparison with one sign."""
         if len(node.ops) != 1:
-            self.fail(node, Sentence("a chain such as 1 <= a <= 3 is not allowed; write “a >= 1 and a <= 3”"))
+            self.fail(
+                node, Sentence("chained comparisons such as 1 <= a <= 3 are not allowed; write “a >= 1 and a <= 3”")
+            )
         sign, right = node.ops[0], node.comparators[0]
         if isinstance(node.left, ast.Call) and isinstance(node.left.func, ast.Name) and node.left.func.id == "count":
             return self.count_comparison(node.left, sign, right)
@@ -214,16 +216,16 @@ class _Compiler:
         constant = self.constant(right, term)
         if type(sign) in _ORDER:
             if term.domain.kind == "words" or not term.domain.ordered:
-                self.fail(node, Sentence("%(what)s has no order; use ==, != or in", what=term.shown))
+                self.fail(node, Sentence("%(what)s is not ordinal; use ==, != or in", what=term.shown))
             return three_valued.compare_value(term.get, _ORDER[type(sign)], constant, term.when_missing)
         if type(sign) not in _EQUAL:
-            self.fail(node, Sentence("only == != > >= < <= and in may compare"))
+            self.fail(node, Sentence("only == != > >= < <= and in can be used to compare"))
         return three_valued.compare_value(term.get, _EQUAL[type(sign)], constant, term.when_missing)
 
     def membership(self, term: _Term, sign: ast.cmpop, right: ast.expr) -> ConditionTest:
         """Compile ``in`` and ``not in`` with a list of constants."""
         if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
-            self.fail(right, Sentence("after “in” stands a list of values, as in “in (2, 3)”"))
+            self.fail(right, Sentence("a list of values is expected after “in”, for example “in (2, 3)”"))
         chosen = frozenset(self.constant(element, term) for element in right.elts)
         return three_valued.is_one_of(term.get, chosen, isinstance(sign, ast.In), term.when_missing)
 
@@ -240,7 +242,7 @@ class _Compiler:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             inner = self.literal(node.operand)
             if isinstance(inner, str):
-                self.fail(node, Sentence("a minus sign stands only before a number"))
+                self.fail(node, Sentence("a minus sign is allowed only before a number"))
             return -inner
         if isinstance(node, ast.Constant):
             value = node.value
@@ -250,7 +252,7 @@ class _Compiler:
                 return Decimal(ast.get_source_segment(self.line, node) or str(value))
             if isinstance(value, str) and len(value) <= LONGEST_WORD:
                 return value
-        self.fail(node, Sentence("a whole number, a decimal or a short word must stand here"))
+        self.fail(node, Sentence("a whole number, a decimal or a short quoted word is expected here"))
 
     def term(self, node: ast.expr) -> _Term:
         """Compile the left side of a comparison: an item, a fact, a score or a rise."""
@@ -266,12 +268,12 @@ class _Compiler:
             function, arguments = self.call(node)
             if function in ("rise", "rise_from_baseline"):
                 return self.rise(node, function, arguments)
-        self.fail(node, Sentence("an item, a fact, a score, rise() or count() must stand before the comparison sign"))
+        self.fail(node, Sentence("an item, a fact, a score, rise() or count() is expected before the comparison sign"))
 
     def score_in(self, node: ast.Attribute) -> str:
         """Return the scale in ``score.<scale>`` and note its name."""
         if not isinstance(node.value, ast.Name) or node.value.id != "score":
-            self.fail(node, Sentence("a dot is only used for scores, as in score.PF"))
+            self.fail(node, Sentence("a dot is allowed only in scores, for example score.PF"))
         if node.attr not in self.vocabulary.scores:
             near = suggest_known_word(node.attr, self.vocabulary.scores)
             self.fail(node, Sentence("“score.%(name)s” is not a score here%(near)s", name=node.attr, near=near))
@@ -287,7 +289,7 @@ class _Compiler:
         argument = arguments[0]
         if isinstance(argument, ast.Attribute):
             if function == "rise":
-                self.fail(node, Sentence("a score rises from the baseline; use rise_from_baseline()"))
+                self.fail(node, Sentence("a score can only be compared with the baseline; use rise_from_baseline()"))
             scale = self.score_in(argument)
             span = ValueDomain("number", minimum=Decimal(-100), maximum=Decimal(100))
             return _Term(
@@ -296,7 +298,7 @@ class _Compiler:
         name = self.name_in(argument)
         domain = self.domain(argument, name)
         if domain.kind not in ("codes", "number") or not domain.ordered:
-            self.fail(argument, Sentence("“%(name)s” has no order, so it cannot rise", name=name))
+            self.fail(argument, Sentence("“%(name)s” is not ordinal, so it cannot rise", name=name))
         self.names.add(name)
         limit = Decimal(max(domain.codes) - min(domain.codes)) if domain.codes else None
         span = ValueDomain("number", minimum=None if limit is None else -limit, maximum=limit)
@@ -313,7 +315,7 @@ class _Compiler:
                 node, Sentence("“%(name)s” is not a function of the rule language%(near)s", name=shown, near=near)
             )
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            self.fail(node, Sentence("%(function)s() takes plain arguments only", function=node.func.id))
+            self.fail(node, Sentence("%(function)s() takes positional arguments only", function=node.func.id))
         return node.func.id, node.args
 
     def expect(self, node: ast.Call, function: str, arguments: list[ast.expr], number: int) -> None:
@@ -327,7 +329,7 @@ class _Compiler:
         """Compile a function that is true, false or unknown."""
         function, arguments = self.call(node)
         if function in _FORM_FUNCTIONS and not self.vocabulary.form_rules:
-            self.fail(node, Sentence("%(function)s() is only for M rules", function=function))
+            self.fail(node, Sentence("%(function)s() is allowed only in M rules", function=function))
         if function == "any":
             return three_valued.any_of(self.members(node, arguments))
         if function == "missing":
@@ -355,14 +357,17 @@ class _Compiler:
             self.outcomes.update(rules)
             return three_valued.rule_outcome(rules, True if function == "fired" else None)
         self.fail(
-            node, Sentence("%(function)s() is a number; compare it, as in “%(function)s(…) >= 1”", function=function)
+            node,
+            Sentence(
+                "%(function)s() returns a number; compare it, for example “%(function)s(…) >= 1”", function=function
+            ),
         )
 
     def whole(self, node: ast.expr) -> int:
         """Return the whole number, 0 or more, at ``node``."""
         value = self.literal(node)
         if not isinstance(value, int) or value < 0:
-            self.fail(node, Sentence("a whole number must stand here"))
+            self.fail(node, Sentence("a whole number is expected here"))
         return value
 
     def rule_ids(self, node: ast.expr) -> tuple[str, ...]:
@@ -370,7 +375,7 @@ class _Compiler:
         pattern = self.literal(node)
         matching = tuple(rule for rule in self.vocabulary.rules if fnmatchcase(rule, str(pattern)))
         if not isinstance(pattern, str) or not matching:
-            self.fail(node, Sentence("%(pattern)s matches no rule", pattern=repr(pattern)))
+            self.fail(node, Sentence("no rule matches %(pattern)s", pattern=repr(pattern)))
         return matching
 
     def members(self, node: ast.Call, arguments: list[ast.expr]) -> tuple[ConditionTest, ...]:
@@ -378,12 +383,12 @@ class _Compiler:
         self.expect(node, node.func.id if isinstance(node.func, ast.Name) else "", arguments, 2)
         group, inner = arguments
         if self.member is not None:
-            self.fail(node, Sentence("any() and count() cannot stand inside one another"))
+            self.fail(node, Sentence("any() and count() cannot be nested"))
         if not isinstance(group, ast.Name) or group.id not in self.vocabulary.groups:
             known = tuple(sorted(self.vocabulary.groups)) or Sentence("there is none")
-            self.fail(group, Sentence("a group must stand here: %(listed)s", listed=known))
+            self.fail(group, Sentence("a group is expected here: %(listed)s", listed=known))
         if not isinstance(inner, ast.Constant) or not isinstance(inner.value, str):
-            self.fail(inner, Sentence("a condition about x in quotes must stand here, as in 'x >= 2'"))
+            self.fail(inner, Sentence("a quoted condition about x is expected here, for example 'x >= 2'"))
         tests = []
         for item in self.vocabulary.groups[group.id]:
             compiler = _Compiler(self.vocabulary, item)
@@ -401,7 +406,7 @@ class _Compiler:
         tests = self.members(call, arguments)
         compare = _ORDER.get(type(sign)) or _EQUAL.get(type(sign))
         if compare is None:
-            self.fail(call, Sentence("count() is compared with == != > >= < <="))
+            self.fail(call, Sentence("count() can be compared only with == != > >= < <="))
         wanted = self.whole(right)
 
         return three_valued.compare_count(tests, compare, wanted)

@@ -35,7 +35,10 @@ class ValueDomain:
             if value not in self.words:
                 listed = tuple(sorted(self.words))
                 return Sentence(
-                    "%(what)s is one of %(listed)s, never %(value)s", what=shown, listed=listed, value=repr(value)
+                    "%(what)s is one of %(listed)s; %(value)s is not possible",
+                    what=shown,
+                    listed=listed,
+                    value=repr(value),
                 )
         elif isinstance(value, str) or self.kind in ("truth", "text"):
             return Sentence("%(what)s cannot be compared with %(value)s", what=shown, value=repr(value))
@@ -43,11 +46,11 @@ class ValueDomain:
             if value not in self.codes:
                 listed = tuple(map(str, sorted(self.codes)))
                 return Sentence(
-                    "%(what)s has no code %(value)s; it has %(listed)s", what=shown, value=value, listed=listed
+                    "%(what)s has no code %(value)s; its codes are %(listed)s", what=shown, value=value, listed=listed
                 )
         elif (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
             return Sentence(
-                "%(what)s lies between %(least)s and %(most)s, never at %(value)s",
+                "%(what)s ranges from %(least)s to %(most)s; %(value)s is not possible",
                 what=shown,
                 least=self.minimum,
                 most=self.maximum,

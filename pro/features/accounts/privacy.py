@@ -18,7 +18,7 @@ def visible_text(work: UnitOfWork, text: str, language: str) -> str:
     """
     if not text or staff_accounts.has_right(work.actor.role, "see_identity"):
         return text
-    return work.app_context.catalogs.translator(language).gettext("[hidden from your role: it may hold a name]")
+    return work.app_context.catalogs.translator(language).gettext("[hidden from your role: may contain a name]")
 
 
 def visible_reason(work: UnitOfWork, text: str) -> str:

@@ -83,11 +83,11 @@ def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, leve
     if rule == EVALUATION_FAILED:
         return ""
     if rule == FREE_TEXT and level == Level.EMERGENCY:
-        return gettext("Wrote something that sounds like an emergency: please read it now")
+        return gettext("The text suggests an emergency: please read it now")
     if rule == FREE_TEXT and level == Level.URGENT:
-        return gettext("Wrote something that may be a warning sign: please read it")
+        return gettext("Possible red flag in the text: please read it")
     if rule == FREE_TEXT:
-        return gettext("Wrote something: please read it")
+        return gettext("Free text: please read it")
     words = work.catalogue.plan_words.get((plan_id, language))
     return words.rules.get(rule, rule) if words else rule
 
@@ -194,7 +194,7 @@ def _case_sentence(
     held = [alert for alert in shown if finding_holds(alert, assessment)]
     if not held:
         first = rule_sentence(work, plan_id, shown[0].rule, language, shown[0].level) if shown else ""
-        return translator.gettext("%(sentence)s (the answer was changed since)", sentence=first) if first else ""
+        return translator.gettext("%(sentence)s (answer changed later)", sentence=first) if first else ""
     loud = [alert for alert in held[1:] if alert.level == Level.EMERGENCY]
     ulcer = [alert for alert in held if alert.suspects == ULCER and alert.level >= Level.URGENT]
     named = [held[0], *loud, *([] if held[0] in ulcer else ulcer[:1])]

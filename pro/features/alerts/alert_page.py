@@ -201,7 +201,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         unfinished=assessment is not None and assessment.submitted_at is None,
         wording_status=own.status if own else "",
         advice_at=min((row.advised_at for row in rows if row.advised_at), default=None),
-        instrument_title=own.title if own else "",
+        instrument_title=work.catalogue.staff_title(assessment.instrument, language) if assessment else "",
         participant=participant,
         missed=missed,
         task_id=task.id if task else None,

@@ -241,7 +241,7 @@ def _is_emergency(work: UnitOfWork, plan: StudyPlan, test_alert_settings: Weekly
             log.error("rules of the test alert failed rules=%s", ",".join(verdict.failed))
         return verdict.level is Level.EMERGENCY and not verdict.failed
     except Exception as error:
-        log.error("the drill's answers could not be judged: %s", type(error).__name__)
+        log.error("test alert evaluation failed error=%s", type(error).__name__)
         return False
 
 
@@ -275,7 +275,7 @@ def _mark_failed(work: UnitOfWork, test_alert: WeeklyTestAlert, failure: str) ->
     """Keep that it failed and tell everybody who can do something about it."""
     test_alert.failed_at, test_alert.failure = work.now, failure
     work.record("drill.failed", test_alert, new={"plan": test_alert.plan, "week": test_alert.week}, reason=failure)
-    log.error("the drill %s of %s failed: %s", test_alert.id, test_alert.week, failure)
+    log.error("test alert failed test_alert=%s week=%s reason=%s", test_alert.id, test_alert.week, failure)
     for role in FAILURE_ROLES:
         for person in recipients.staff_with_role(work, role):
             params = {"failure": failure, "link": _page_link(work, test_alert)}

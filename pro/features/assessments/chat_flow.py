@@ -104,7 +104,7 @@ def next_question(work: UnitOfWork, form: FormState, language: str) -> AskedQues
     gettext = work.app_context.catalogs.translator(language).gettext
     if form.advice is not None:
         text = chat_wording.advice_text(work, form.participant, form.advice, language)
-        return _plain_question("advice", text, gettext("Go on"), gettext("Reply 1 to go on with the questions."))
+        return _plain_question("advice", text, gettext("Continue"), gettext("Reply 1 to continue with the questions."))
     if form.submitted:
         return _plain_question("done", chat_wording.thanks_text(work, form, language))
     item = next_item(form)

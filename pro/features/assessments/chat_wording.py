@@ -30,7 +30,7 @@ def advice_text(work: UnitOfWork, participant: Participant, block: str, language
     advice = work.catalogue.plan_words[participant.plan, language].advice[block]
     if advice.crisis:
         first = gettext(
-            "You need not carry this alone. Please call %(line)s now, or %(number)s.",
+            "You do not have to carry this alone. Please call %(line)s now, or %(number)s.",
             line=settings.crisis_line_shown,
             number=settings.emergency,
         )
@@ -60,13 +60,13 @@ def message_text(text: str, options: tuple[tuple[str, str], ...], item: Item, st
     sent = question_with_options(text, options)
     extras = []
     if item.kind == "list":
-        extras.append(gettext("Reply with all numbers that apply, for example 1 4, or 0 for none."))
+        extras.append(gettext("Reply with all numbers that apply, for example 1 4. Reply 0 if none apply."))
     elif item.optional:
         extras.append(gettext("Or reply SKIP."))
     elif step.number == 1:
         extras.append(gettext("Reply with a number. You can also reply BACK, SKIP or HELP."))
     if step.number % PROGRESS_EVERY == 0 and step.about_left:
-        extras.append(gettext("(about %(left)s questions to go)", left=step.about_left))
+        extras.append(gettext("(about %(left)s questions left)", left=step.about_left))
     for extra in extras:
         longer = message_rendering.to_gsm7(f"{sent}\n{extra}")
         sent = longer if message_rendering.count_segments(longer + " " * BANNER_LENGTH) <= MAX_SEGMENTS else sent
@@ -94,13 +94,13 @@ def thanks_text(work: UnitOfWork, form: FormState, language: str) -> str:
     numbers = {"emergency": settings.emergency, "hotline": hotline_words(work, form.participant, language)}
     if level >= Level.URGENT:
         return gettext(
-            "Received, thank you. We will phone you within 24 hours. If you get worse, do not wait: ring "
-            "%(emergency)s, or the ward on %(hotline)s.",
+            "Received, thank you. We will call you within 24 hours. If it gets worse, do not wait: "
+            "call %(emergency)s, or the ward on %(hotline)s.",
             **numbers,
         )
     return gettext(
-        "Received, thank you. Your team reads the answers on working days. If you get worse, ring %(emergency)s, "
-        "or the ward on %(hotline)s.",
+        "Received, thank you. Your team reads the answers on working days. If it gets worse, call "
+        "%(emergency)s, or the ward on %(hotline)s.",
         **numbers,
     )
 

@@ -335,7 +335,7 @@ def _build_row(work: UnitOfWork, row: DataCorrection, language: str) -> Correcti
         participant_id=person.id,
         study_number=person.study_number,
         assessment_id=assessment.id,
-        title=work.catalogue.words[assessment.instrument, language].title,
+        title=work.catalogue.staff_title(assessment.instrument, language),
         item=row.item,
         question=question,
         was=answer_text(row.old),

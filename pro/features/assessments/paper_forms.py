@@ -128,7 +128,7 @@ def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, la
     return QuestionnaireLayout(
         participant=participant,
         instrument=shape,
-        title=words.title,
+        title=work.catalogue.staff_title(shape.id, language),
         wording_status=words.status,
         groups=_groups(work, shape, words, there.answers, there.facts, there.page_set, language),
         state=there.state,
@@ -165,7 +165,7 @@ def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> 
     return QuestionnaireLayout(
         participant=participant,
         instrument=shape,
-        title=words.title,
+        title=work.catalogue.staff_title(shape.id, language),
         wording_status=words.status,
         groups=_groups(work, shape, words, answers, facts, assessment.page_set, language),
         state="",
@@ -198,7 +198,7 @@ def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPa
             assessment_id=assessment.id,
             participant_id=participant.id,
             study_number=participant.study_number,
-            title=work.catalogue.words[assessment.instrument, language].title,
+            title=work.catalogue.staff_title(assessment.instrument, language),
             entered_by=names.get(assessment.entered_by or 0, ""),
             entered_at=assessment.submitted_at or work.now,
             own=assessment.entered_by == work.actor.id,
@@ -315,7 +315,7 @@ def _ask_condition(
         return "", "", ()
     parent = shape.items[parents[0]]
     if len(parents) > 1 or parent.kind != "choice" or item.ask_if is None:
-        return translator.gettext("only if the answers above lead to it"), "", ()
+        return translator.gettext("only if earlier answers lead to it"), "", ()
     opens = {code: item.ask_if.evaluate(Facts(values={**facts, parent.id: code})) is True for code in parent.codes}
     named = words.items[parent.id]
     closing = [code for code, yes in opens.items() if not yes]

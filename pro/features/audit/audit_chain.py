@@ -33,12 +33,12 @@ def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
 
 # Problems of the chain, as sentences for the terminal and for a page.
 PROBLEMS = {
-    "missing": N_("Place %(expected)s of the chain is missing; place %(position)s follows."),
-    "gone": N_("Event %(event)s, sealed at place %(position)s, is gone."),
-    "changed": N_("Event %(event)s, sealed at place %(position)s, is not what was sealed."),
-    "dated": N_("Event %(event)s is dated %(at)s UTC but was written later."),
-    "waiting": N_("%(count)s events wait for their seal, the oldest since %(at)s UTC."),
-    "other_seal": N_("The seal at place %(position)s is not the one that was verified before."),
+    "missing": N_("Position %(expected)s of the chain is missing; position %(position)s follows."),
+    "gone": N_("Audit entry %(event)s, sealed at position %(position)s, is missing."),
+    "changed": N_("Audit entry %(event)s, sealed at position %(position)s, differs from what was sealed."),
+    "dated": N_("Audit entry %(event)s is dated %(at)s UTC but was written later."),
+    "waiting": N_("%(count)s audit entries are not sealed yet; the oldest is from %(at)s UTC."),
+    "other_seal": N_("The seal at position %(position)s differs from the one verified before."),
 }
 
 

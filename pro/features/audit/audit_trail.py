@@ -264,7 +264,7 @@ def _audit_lines(
                 study_number=number,
                 plan=plan,
                 ref=form.ref if form else "",
-                title=words[form.id].title if form else "",
+                title=work.catalogue.staff_title(form.instrument, language) if form else "",
                 facts=facts,
                 reason="" if withheld else privacy.visible_reason(work, event.reason),
                 withheld=withheld and (event.old, event.new, event.reason) != (None, None, ""),

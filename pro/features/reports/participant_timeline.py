@@ -79,7 +79,7 @@ def read_timeline(
     treatment, dated = _dates(work, record, language)
     lanes = [TimelineLane("treatment", "", treatment), TimelineLane("dates", "", dated)]
     for name in record.instruments(plan):
-        title = work.catalogue.words[name, language].title
+        title = work.catalogue.staff_title(name, language)
         lanes.append(TimelineLane(name, title, _forms(record, name)))
     lanes += [
         TimelineLane("messages", "", _messages(work, record)),

@@ -115,7 +115,7 @@ def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) ->
         instrument = work.catalogue.shown_instrument(name)
         if instrument.scales:
             moments = _score_dates(record, name)
-            title = work.catalogue.words[name, language].title
+            title = work.catalogue.staff_title(name, language)
             known = work.catalogue.importance.get(name)
             series = tuple(_series(instrument, scale, moments, known) for scale in _scale_ids(instrument))
             found.append(ScoreTrends(name, title, moments, series, known))
@@ -155,7 +155,7 @@ def read_heatmap(work: UnitOfWork, record: AnswerHistory, language: str) -> Symp
         blocks.append(
             HeatmapBlock(columns, tuple(HeatmapRow(row.item, row.cells[cut], row.quiet) for row in with_symptoms))
         )
-    return SymptomHeatmap(words.title, tuple(blocks), quiet, words)
+    return SymptomHeatmap(work.catalogue.staff_title(name, language), tuple(blocks), quiet, words)
 
 
 def _was_asked(row: HeatmapRow) -> bool:

@@ -170,6 +170,6 @@ def missed_form(work: UnitOfWork, alert: Alert, person: Participant, language: s
 def _missed_form_row(work: UnitOfWork, row: ExpectedForm, person: Participant, language: str) -> MissedForm:
     """Return an expected form as a missed form, in the user's language."""
     words = work.catalogue.plan_words.get((person.plan, language))
-    title = work.catalogue.words[row.instrument, language].title
+    title = work.catalogue.staff_title(row.instrument, language)
     visit = words.visit(row.kind, row.number) if words and row.kind in words.visits else row.visit
     return MissedForm(title, visit, row.closes_at)

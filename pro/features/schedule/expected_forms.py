@@ -64,7 +64,7 @@ def read_expected_forms(work: UnitOfWork, participant: Participant, language: st
     for row, assessment in work.session.execute(query):
         # A visit that the current plan file no longer contains is shown by its id.
         title = words.visit(row.kind, row.number) if row.kind in words.visits else row.visit
-        instrument = work.catalogue.words[row.instrument, language].title
+        instrument = work.catalogue.staff_title(row.instrument, language)
         found.append(
             ExpectedFormLine(row, form_status(work, row, participant.time_zone), title, instrument, assessment)
         )

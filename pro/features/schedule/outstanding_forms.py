@@ -101,7 +101,7 @@ def list_outstanding_forms(
             participant_id=participant.id,
             study_number=participant.study_number,
             instrument=assessment.instrument,
-            instrument_title=work.catalogue.words[assessment.instrument, language].title,
+            instrument_title=work.catalogue.staff_title(assessment.instrument, language),
             status=assessment.status,
             issued_at=assessment.issued_at,
             closes_at=assessment.closes_at,

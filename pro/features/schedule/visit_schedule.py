@@ -268,7 +268,7 @@ def list_form_changes(
         FormChange(
             what,
             words.visit(one.kind, one.number),
-            work.catalogue.words[one.instrument, language].title,
+            work.catalogue.staff_title(one.instrument, language),
             before,
             after,
         )

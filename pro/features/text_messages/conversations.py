@@ -383,7 +383,7 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
                 at=form.answered_at or row.at,
                 text=said,
                 assessment_id=form.id,
-                title=words.title,
+                title=work.catalogue.staff_title(form.instrument, language),
                 question=words.items[row.item].plain,
                 level=Level(alert.level) if alert else Level.NONE,
                 flags=message_reading.red_flags_of(alert.inputs.get("saw", [])) if alert else (),

@@ -22,7 +22,7 @@ pages = Blueprint("people", __name__, url_prefix="/people")
     "",
     endpoint="everyone",
     right="manage_staff",
-    title=N_("People"),
+    title=N_("Accounts"),
     menu=100,
     way_back=N_("the list of accounts"),
 )
@@ -55,7 +55,7 @@ def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
     return redirect(url_for("staff.people.everyone"), code=303)
 
 
-@staff_page(pages, "/new", endpoint="new", right="manage_staff", title=N_("Invite somebody"))
+@staff_page(pages, "/new", endpoint="new", right="manage_staff", title=N_("Invite a colleague"))
 def new_invitation(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the empty form for an invitation."""
     return render_template("accounts/invite.html", form=InviteForm(formdata=None))
@@ -82,7 +82,7 @@ def invite(staff: SignedInStaff) -> ResponseReturnValue:
     return render_template("accounts/invite.html", form=form), 400
 
 
-@staff_page(pages, "/changes", endpoint="changes", right="manage_staff", title=N_("Changes of rights"))
+@staff_page(pages, "/changes", endpoint="changes", right="manage_staff", title=N_("Changes to access rights"))
 def show_rights_changes(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the latest changes of access rights."""
     return render_template(

@@ -16,7 +16,7 @@ from pro.web.forms import choices, trim
 from pro.web.labels import LANGUAGES, ROLES
 from pro.web.refusals import N_
 
-PASSWORD_NEEDED = N_("Please type a password.")
+PASSWORD_NEEDED = N_("Enter a password.")
 
 
 class AccountForm(FlaskForm):
@@ -32,7 +32,7 @@ class CodeForm(AccountForm):
     """Form for a verification code or a recovery code."""
 
     code = StringField(
-        N_("Your code"), filters=[trim], validators=[DataRequired(N_("Please type the code.")), Length(max=64)]
+        N_("Verification code"), filters=[trim], validators=[DataRequired(N_("Enter the code.")), Length(max=64)]
     )
 
 
@@ -54,7 +54,7 @@ class PasswordForm(AccountForm):
     """Form to change the password of an account."""
 
     old = PasswordField(
-        N_("Your password until now"), validators=[DataRequired(PASSWORD_NEEDED), Length(max=PASSWORD_AT_MOST)]
+        N_("Current password"), validators=[DataRequired(PASSWORD_NEEDED), Length(max=PASSWORD_AT_MOST)]
     )
     new = PasswordField(N_("New password"), validators=[DataRequired(PASSWORD_NEEDED)])
     again = PasswordField(N_("New password again"))
@@ -85,7 +85,7 @@ class InviteForm(AccountForm):
     """Form to invite staff. ``invitations.invite_staff`` names and checks its fields."""
 
     name = StringField(N_("Name"), filters=[trim])
-    email = EmailField(N_("E-mail"), filters=[trim])
+    email = EmailField(N_("Email"), filters=[trim])
     role = RadioField(
         N_("Role"),
         choices=choices(ROLES.items()),
@@ -98,7 +98,7 @@ class InviteForm(AccountForm):
         invalid_choice_message=REFUSALS["unknown"],
         validators=[InputRequired(REFUSALS["unknown"])],
     )
-    phone = TelField(N_("Phone for urgent texts"), filters=[trim])
+    phone = TelField(N_("Mobile number for alerts"), filters=[trim])
 
 
 class RoleForm(AccountForm):
@@ -122,17 +122,15 @@ class AccountReasonForm(AccountForm):
 class PhoneForm(AccountForm):
     """Form for the phone number that gets urgent text messages."""
 
-    phone = TelField(N_("Phone for urgent texts"), filters=[trim])
+    phone = TelField(N_("Mobile number for alerts"), filters=[trim])
 
 
 class SignInForm(FlaskForm):
     """Form to sign in."""
 
     email = EmailField(
-        N_("E-mail"),
+        N_("Email"),
         filters=[trim],
-        validators=[DataRequired(N_("Please type your e-mail address.")), Length(max=254)],
+        validators=[DataRequired(N_("Enter your email address.")), Length(max=254)],
     )
-    password = PasswordField(
-        N_("Password"), validators=[DataRequired(N_("Please type your password.")), Length(max=1024)]
-    )
+    password = PasswordField(N_("Password"), validators=[DataRequired(N_("Enter your password.")), Length(max=1024)])

@@ -10,86 +10,86 @@ from pro.web.notices import NN_
 from pro.web.refusals import N_
 
 REFUSALS: Mapping[str, str] = {
-    "taken": N_("There is an account with this e-mail already."),
-    "invited": N_("This person is invited already. Send the invitation again from the list, or take it back."),
-    "email_invalid": N_("This is not an e-mail address. Please check it."),
-    "empty": N_("Please type the name that colleagues shall see."),
-    "too_long": N_("This text is too long. Please shorten it."),
-    "unknown": N_("Please choose one of those shown."),
-    "phone_not_mobile": N_("This is a landline: it gets no text message. Please type a mobile number."),
+    "taken": N_("An account with this email already exists."),
+    "invited": N_("This person has already been invited. Send the invitation again from the list, or cancel it."),
+    "email_invalid": N_("This is not a valid email address. Check it."),
+    "empty": N_("Enter the name shown to colleagues."),
+    "too_long": N_("The text is too long. Shorten it."),
+    "unknown": N_("Choose one of the options shown."),
+    "phone_not_mobile": N_("This is a landline number: it cannot receive text messages. Enter a mobile number."),
     "phone_invalid": N_(
-        "This is not a complete phone number. Type a mainland number, or begin with + and the country code."
+        "The phone number is incomplete. Enter a mainland China number, or start with + and the country code."
     ),
-    "password_short": N_("Please use at least 12 characters; several words together are easy to remember."),
-    "password_long": N_("This password is too long. Please use at most 1000 characters."),
-    "password_email": N_("The password must not be the e-mail address."),
-    "password_same": N_("This is the password that you have now. Please choose another one."),
-    "password_differs": N_("The two are not the same. Please type the new password twice."),
-    "password_wrong": N_("This is not your password."),
-    "password_locked": N_("There were too many wrong tries. Please wait 15 minutes."),
-    "code_wrong": N_("This code is not right. Look at the app again; it changes every 30 seconds."),
-    "code_used": N_("This code was used already. Wait until the app shows the next one."),
-    "code_locked": N_("There were too many wrong tries. Please wait 15 minutes."),
-    "reason_short": N_("Please say why, in a few words. It is kept with the change."),
-    "same_role": N_("This person has this role already."),
+    "password_short": N_("Use at least 12 characters; several words together are easy to remember."),
+    "password_long": N_("The password is too long: at most 1000 characters."),
+    "password_email": N_("The password must not be the email address."),
+    "password_same": N_("This is your current password. Choose another one."),
+    "password_differs": N_("The passwords do not match. Enter the new password twice."),
+    "password_wrong": N_("The password is not correct."),
+    "password_locked": N_("Too many failed attempts. Wait 15 minutes."),
+    "code_wrong": N_("The code is not correct. Check the app again; it changes every 30 seconds."),
+    "code_used": N_("This code was already used. Wait for the next one."),
+    "code_locked": N_("Too many failed attempts. Wait 15 minutes."),
+    "reason_short": N_("Enter a short reason. It is stored with the change."),
+    "same_role": N_("This person already has this role."),
 }
 
 # In the order of the page: rights to see, to act, to manage.
 RIGHTS: Mapping[str, str] = {
-    "see_board": N_("See the list of what has to be done"),
-    "see_alert": N_("Read alerts"),
-    "see_participants": N_("See participants by study number"),
-    "see_identity": N_("See participants’ phone numbers"),
-    "see_answers": N_("Read answers and scores"),
-    "see_dates": N_("See the dates of a treatment and the expected forms"),
-    "see_inbox": N_("Read texts that came in"),
-    "see_roster": N_("See the duty roster"),
-    "see_drill": N_("See the page of a test alert"),
+    "see_board": N_("View the to-do list"),
+    "see_alert": N_("View alerts"),
+    "see_participants": N_("View participants by participant number"),
+    "see_identity": N_("View participants’ phone numbers"),
+    "see_answers": N_("View answers and scores"),
+    "see_dates": N_("View treatment dates and expected forms"),
+    "see_inbox": N_("View incoming text messages"),
+    "see_roster": N_("View the duty roster"),
+    "see_drill": N_("View the page of a test alert"),
     "acknowledge": N_("Acknowledge alerts"),
     "note": N_("Write notes on alerts"),
-    "confirm_drill": N_("Confirm a test alert"),
+    "confirm_drill": N_("Confirm test alerts"),
     "log_call": N_("Log phone calls"),
-    "enter_answers": N_("Type in phone interviews and paper forms"),
-    "check_answers": N_("Compare a typed paper form with the sheet"),
-    "set_dates": N_("Record and plan the dates of a treatment"),
-    "set_reason": N_("Give the reason for a missed form"),
-    "reply_text": N_("Answer texts"),
-    "assign_text": N_("File texts from unknown numbers"),
+    "enter_answers": N_("Enter phone interviews and paper forms"),
+    "check_answers": N_("Verify typed paper forms against the original"),
+    "set_dates": N_("Record and plan treatment dates"),
+    "set_reason": N_("Record the reason for a missed form"),
+    "reply_text": N_("Reply to text messages"),
+    "assign_text": N_("Assign text messages from unknown numbers to participants"),
     "enrol": N_("Enrol participants"),
-    "send_form": N_("Send forms to participants"),
-    "make_card": N_("Make and revoke cards"),
+    "send_form": N_("Send questionnaires to participants"),
+    "make_card": N_("Create and revoke cards"),
     "edit_roster": N_("Change the duty roster"),
-    "see_events": N_("See adverse events"),
-    "see_ulcers": N_("See ulcers and the stopping rule"),
-    "see_audit": N_("Read the audit trail"),
-    "see_cohort": N_("See the figures of the whole study"),
-    "simulate": N_("Try changed rules on stored answers"),
+    "see_events": N_("View adverse events"),
+    "see_ulcers": N_("View ulcers and the stopping rule"),
+    "see_audit": N_("View the audit trail"),
+    "see_cohort": N_("View study-level figures"),
+    "simulate": N_("Test changed rules on stored answers"),
     "export_audit": N_("Export the audit trail"),
-    "take_over": N_("Take an alert over from a colleague"),
+    "take_over": N_("Take over alerts from colleagues"),
     "assess": N_("Assess by CTCAE and sign"),
     "close_alert": N_("Close alerts"),
     "mark_stable": N_("Mark symptoms as known and stable"),
-    "report_event": N_("Record that a serious event was reported"),
+    "report_event": N_("Record that a serious adverse event was reported"),
     "correct_details": N_("Correct phone, participant number and language"),
-    "record_endoscopy": N_("Ask for endoscopies and record results"),
-    "decide": N_("Sign decisions about treatment and study"),
-    "ask_correction": N_("Ask for a correction of answers"),
-    "decide_correction": N_("Approve or refuse corrections"),
-    "freeze": N_("Freeze records, and lift that"),
+    "record_endoscopy": N_("Request endoscopies and record results"),
+    "decide": N_("Sign decisions on treatment and study"),
+    "ask_correction": N_("Request data corrections"),
+    "decide_correction": N_("Approve or reject data corrections"),
+    "freeze": N_("Freeze and unfreeze records"),
     "record_consent": N_("Record consents and withdrawals"),
-    "manage_staff": N_("Manage accounts: invite, change roles, close"),
-    "own_account": N_("Manage the own password, second factor and sessions; see this table"),
+    "manage_staff": N_("Manage accounts: invite, change roles, deactivate"),
+    "own_account": N_("Manage own password, second factor and sessions; view this table"),
 }
 
 CHANGES: Mapping[str, str] = {
-    "staff.added": N_("Account made"),
-    "staff.invited": N_("Invited"),
-    "staff.invitation_revoked": N_("Invitation taken back"),
+    "staff.added": N_("Account created"),
+    "staff.invited": N_("Invitation sent"),
+    "staff.invitation_revoked": N_("Invitation cancelled"),
     "staff.invitation_used": N_("Invitation accepted"),
     "staff.role_changed": N_("Role changed"),
-    "staff.closed": N_("Account closed"),
-    "staff.reopened": N_("Account opened again"),
-    "staff.phone_changed": N_("Phone for urgent texts changed"),
+    "staff.closed": N_("Account deactivated"),
+    "staff.reopened": N_("Account reopened"),
+    "staff.phone_changed": N_("Mobile number for alerts changed"),
     "staff.factor_set": N_("Second factor set up"),
     "staff.factor_reset": N_("Second factor reset"),
     "staff.recovery_codes_made": N_("New recovery codes"),
@@ -98,10 +98,10 @@ CHANGES: Mapping[str, str] = {
 }
 
 INVITATIONS: Mapping[str, str] = {
-    "open": N_("Waits for an answer"),
-    "expired": N_("Too old"),
+    "open": N_("Invitation pending"),
+    "expired": N_("Expired"),
     "used": N_("Accepted"),
-    "revoked": N_("Taken back"),
+    "revoked": N_("Cancelled"),
 }
 
 DEVICES: Mapping[str, str] = {"phone": N_("Phone"), "tablet": N_("Tablet"), "computer": N_("Computer")}
@@ -116,48 +116,52 @@ web_labels.add_tables(
 )
 
 # Notices after an action.
+notices.add("not_saved_yet", N_("You are signed in again. Your text is in its field below; it is not saved yet."))
+notices.add("not_sent_yet", N_("You are signed in again. Your message is in its field below; it has not been sent."))
 notices.add(
-    "not_saved_yet", N_("You are signed in again. What you typed is still in its field below; it is not saved yet.")
-)
-notices.add("not_sent_yet", N_("You are signed in again. Your text is still in its field below; it is not sent yet."))
-notices.add(
-    "not_kept", N_("Somebody else typed here before. What they typed is not shown to you; they have to type it again.")
+    "not_kept", N_("Another person typed here before. Their text is not shown to you; they must type it again.")
 )
 notices.add(
     "recovery_used",
     NN_(
-        "You used a recovery code; %(num)s is left. Make new ones under your name, or set up a new phone.",
-        "You used a recovery code; %(num)s are left. Make new ones under your name, or set up a new phone.",
+        "You used a recovery code; %(num)s left. Generate new ones under your name, or set up a new phone.",
+        "You used a recovery code; %(num)s left. Generate new ones under your name, or set up a new phone.",
     ),
 )
-notices.add("password_changed", N_("The password is changed. Other sessions of yours were ended."), good=True)
-notices.add("session_ended", N_("The session is ended."), good=True)
-notices.add("sessions_ended", N_("The sessions are ended."), good=True)
-notices.add("invited", N_("The invitation is on its way by mail. Its link works for 72 hours."), good=True)
-notices.add("invitation_revoked", N_("The invitation is taken back. Its link works no more."), good=True)
-notices.add("invitation_over", N_("Nothing was changed: this person has an account already."))
+notices.add("password_changed", N_("Your password has been changed. Your other sessions have ended."), good=True)
+notices.add("session_ended", N_("Session ended."), good=True)
+notices.add("sessions_ended", N_("Sessions ended."), good=True)
+notices.add("invited", N_("The invitation email is being sent. Its link works for 72 hours."), good=True)
+notices.add("invitation_revoked", N_("The invitation has been cancelled. Its link no longer works."), good=True)
+notices.add("invitation_over", N_("Nothing was changed: this person already has an account."))
 notices.add(
     "role_changed",
-    N_("The role is changed. Their sessions were ended; they go on with the new rights after signing in."),
+    N_("Role changed. The person’s sessions have ended; the new rights apply after the next sign-in."),
     good=True,
 )
-notices.add("phone_set", N_("The phone number is saved."), good=True)
+notices.add("phone_set", N_("Phone number saved."), good=True)
 notices.add(
     "account_closed",
     N_(
-        "The account is closed and its sessions are ended. Please look at the duty roster: duty of this person "
-        "counts no more."
+        "The account is deactivated and its sessions have ended. Check the duty roster: this person’s "
+        "shifts no longer count."
     ),
     good=True,
 )
-notices.add("account_reopened", N_("The account is open again."), good=True)
+notices.add("account_reopened", N_("The account is active again."), good=True)
 notices.add(
     "factor_reset",
-    N_("The second factor is reset and the sessions are ended. They set up a new phone at the next sign-in."),
+    N_(
+        "The second factor has been reset and the sessions have ended. The person sets up a new phone at "
+        "the next sign-in."
+    ),
     good=True,
 )
-notices.add("unchanged", N_("Nothing was changed: this was done already."))
-notices.add("own_account", N_("Nothing was changed: nobody changes their own rights. Ask another administrator."))
+notices.add("unchanged", N_("Nothing was changed: this was already done."))
 notices.add(
-    "last_administrator", N_("Nothing was changed: this is the last administrator. Make somebody else one first.")
+    "own_account", N_("Nothing was changed: you cannot change your own access rights. Ask another administrator.")
+)
+notices.add(
+    "last_administrator",
+    N_("Nothing was changed: this is the last administrator. Give another person this role first."),
 )

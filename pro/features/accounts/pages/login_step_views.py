@@ -42,7 +42,9 @@ def redirect_to_next_step(entry: StaffLogin) -> ResponseReturnValue:
     return redirect(page_guard.landing_page(entry.staff.role, target), code=303)
 
 
-@staff_page(pages, "/code", endpoint="code", right="own_account", during="code", title=N_("Your code"), section="")
+@staff_page(
+    pages, "/code", endpoint="code", right="own_account", during="code", title=N_("Verification code"), section=""
+)
 def show_code_form(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the form for the verification code; redirect if the sign-in is complete."""
     if not page_guard.current_step():

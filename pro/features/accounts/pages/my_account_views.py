@@ -22,7 +22,7 @@ from pro.web.refusals import N_
 pages = Blueprint("me", __name__)
 
 
-@staff_page(pages, "/me", endpoint="show", right="own_account", title=N_("Your account"), way_back=N_("your account"))
+@staff_page(pages, "/me", endpoint="show", right="own_account", title=N_("My account"), way_back=N_("my account"))
 def show_my_account(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the own account: sessions, recovery codes left, second factor."""
     return _page(staff, ConfirmForm(formdata=None))
@@ -143,7 +143,7 @@ def set_factor(staff: SignedInStaff) -> ResponseReturnValue:
     return _codes_page(codes, page_guard.landing_page(staff.role, page_guard.safe_staff_path(request.args.get("next"))))
 
 
-@staff_page(pages, "/rights", endpoint="rights", right="own_account", title=N_("Which role may do what"))
+@staff_page(pages, "/rights", endpoint="rights", right="own_account", title=N_("Roles and access rights"))
 def show_rights(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the access rights of every role."""
     return render_template(

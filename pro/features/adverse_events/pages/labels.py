@@ -11,19 +11,19 @@ notices.add("judged", N_("Assessed and signed."), good=True)
 notices.add(
     "judged_first",
     N_(
-        "%(name)s assessed this participant meanwhile, %(at)s. Nothing of yours is saved yet. Look at that first; "
-        "if yours shall count too, sign again."
+        "%(name)s assessed this participant at %(at)s, while you were working. Your entry is not "
+        "saved. Read the new assessment; if yours still applies, sign again."
     ),
 )
 notices.add(
     "judged_later",
     NN_(
-        "%(num)s more alert came while you were reading. Nothing is signed yet; read it first, then sign again.",
-        "%(num)s more alerts came while you were reading. Nothing is signed yet; read them first, then sign again.",
+        "%(num)s new alert arrived while you were reading. Nothing was signed; read it first, then sign again.",
+        "%(num)s new alerts arrived while you were reading. Nothing was signed; read them first, then sign again.",
     ),
 )
-notices.add("event_ended", N_("The end is saved."), good=True)
-notices.add("event_reported", N_("Saved: it has been reported."), good=True)
-notices.add("event_before", N_("Somebody had saved this before. Nothing was changed."))
-notices.add("stable_back", N_("The mark is taken back. From the next form on it counts as ever."), good=True)
-notices.add("stable_gone", N_("This mark did not count any more. Nothing was changed."))
+notices.add("event_ended", N_("End date saved."), good=True)
+notices.add("event_reported", N_("Saved: marked as reported."), good=True)
+notices.add("event_before", N_("Already saved by someone else. Nothing was changed."))
+notices.add("stable_back", N_("Mark removed. From the next form on, the symptom is evaluated as usual."), good=True)
+notices.add("stable_gone", N_("This mark was no longer active. Nothing was changed."))

@@ -126,7 +126,11 @@ def show_events(staff: SignedInStaff) -> ResponseReturnValue:
 
 
 @staff_page(
-    pages, "/events/discordance", endpoint="discordance", right="see_events", title=N_("Reported against recorded")
+    pages,
+    "/events/discordance",
+    endpoint="discordance",
+    right="see_events",
+    title=N_("Participant reports versus recorded events"),
 )
 def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the discordance report: reported but not recorded, recorded but not reported."""

@@ -55,7 +55,7 @@ def restore_alert_page(typed: MultiDict[str, str], alert_id: int) -> ResponseRet
     endpoint="alert",
     right="see_alert",
     section="board",
-    way_back=N_("the alert that you opened"),
+    way_back=N_("the alert you opened"),
     kept=UnsavedTextRule(restore_alert_page, "note"),
 )
 def show_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
@@ -116,7 +116,7 @@ def _take_over(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     elif taken.holder.staff_id == staff.id:
         notify("acknowledged_before")
     else:
-        notify("somebody_first", name=taken.holder.name, at=taken.holder.since.isoformat())
+        notify("owned_first", name=taken.holder.name, at=taken.holder.since.isoformat())
     return _redirect_to_alert(alert_id)
 
 

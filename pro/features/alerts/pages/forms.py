@@ -71,27 +71,27 @@ class GradingForm(ServiceCheckedForm):
     shown = HiddenField()
     # Says that what was typed outlives the session.
     keep = HiddenField(default="1")
-    event = RadioField(N_("Is it new?"), validate_choice=False)
+    event = RadioField(N_("New or known event?"), validate_choice=False)
     term = RadioField(N_("Term"), validate_choice=False)
     another = SelectField(N_("Another term"), validate_choice=False)
-    other_term = StringField(N_("What it is, if no term fits"))
+    other_term = StringField(N_("Specify (if no term fits)"))
     grade = RadioField(N_("Grade"), validate_choice=False)
-    onset_on = DateField(N_("When it began"), format=DATE_FORMATS)
-    from_on = DateField(N_("This grade since"), format=DATE_FORMATS)
+    onset_on = DateField(N_("Onset date"), format=DATE_FORMATS)
+    from_on = DateField(N_("Grade valid from"), format=DATE_FORMATS)
     attribution = SelectMultipleField(
-        N_("Possibly related to (any)"), choices=choices(ATTRIBUTIONS.items()), validate_choice=False
+        N_("Possible causes (select all that apply)"), choices=choices(ATTRIBUTIONS.items()), validate_choice=False
     )
     serious = RadioField(
-        N_("Serious adverse event"),
+        N_("Serious adverse event?"),
         choices=[SelectChoice("yes", N_("Yes")), SelectChoice("no", N_("No"))],
         validate_choice=False,
     )
     # Shown once the service asked for it; ``serious_signs`` are the words of what it found.
-    not_serious = TextAreaField(N_("Why it is not a serious adverse event"))
+    not_serious = TextAreaField(N_("Reason why it is not a serious adverse event"))
     serious_signs: tuple[str, ...] = ()
-    known_at = DateTimeLocalField(N_("Known to be serious since"), format=list(TYPED_MOMENTS))
+    known_at = DateTimeLocalField(N_("Date and time the site became aware (SAE)"), format=list(TYPED_MOMENTS))
     action = TextAreaField(N_("Action taken"))
-    password = PasswordField(N_("Your password, as your signature"))
+    password = PasswordField(N_("Your password (as signature)"))
 
     def offer(self, terms: Iterable[tuple[str, str]], suggested: list[str], events: list[tuple[str, str]]) -> None:
         """The terms, the suggested ones as buttons, and the events that go on."""
@@ -101,7 +101,7 @@ class GradingForm(ServiceCheckedForm):
         if not first:
             self.another.label.text = N_("Term")
         self.another.choices = choices([("", request_context.translator().gettext("Please choose")), *named.items()])
-        self.event.choices = choices([("", N_("A new event")), *events] if events else [])
+        self.event.choices = choices([("", N_("New adverse event")), *events] if events else [])
 
     @property
     def chosen(self) -> str:
@@ -142,9 +142,11 @@ class NoEventForm(ServiceCheckedForm):
 
     seen = HiddenField(id="none-seen")
     keep = HiddenField(default="1", id="none-keep")
-    none_reason = RadioField(N_("Why there is none"), choices=choices(NO_EVENT.items()), validate_choice=False)
-    action = TextAreaField(N_("What was found"), id="none-action")
-    password = PasswordField(N_("Your password, as your signature"), id="none-password")
+    none_reason = RadioField(
+        N_("Reason for no adverse event"), choices=choices(NO_EVENT.items()), validate_choice=False
+    )
+    action = TextAreaField(N_("Findings"), id="none-action")
+    password = PasswordField(N_("Your password (as signature)"), id="none-password")
 
     def grading_draft(self) -> GradingDraft:
         """What was typed, for the service."""
@@ -160,13 +162,13 @@ class CloseForm(ServiceCheckedForm):
 
     keep = HiddenField(default="1", id="close-keep")
     disposition = RadioField(
-        N_("How it ended"),
+        N_("Outcome"),
         choices=choices((key, DISPOSITIONS[key]) for key in CLOSING_DISPOSITIONS),
         validate_choice=False,
     )
-    reason = StringField(N_("Remark; the reason where no action is needed"), id="close-reason")
+    reason = StringField(N_("Comment (required if no action is needed)"), id="close-reason")
     # Shown once the service asked for it.
-    not_serious = StringField(N_("Why this admission is not a serious adverse event"), id="close-not-serious")
+    not_serious = StringField(N_("Reason why this admission is not a serious adverse event"), id="close-not-serious")
 
 
 class StableForm(ServiceCheckedForm):
@@ -181,13 +183,15 @@ class AlertCallForm(CallForm):
     """A call about an alert; its text is not the note's."""
 
     keep = HiddenField(default="1", id="call-keep")
-    text = TextAreaField(N_("What was said"), id="call-text", filters=[lambda text: text.strip() if text else text])
+    text = TextAreaField(
+        N_("Content of the call"), id="call-text", filters=[lambda text: text.strip() if text else text]
+    )
 
 
 class EventEndForm(ServiceCheckedForm):
     """When an event ended."""
 
-    ended_on = DateField(N_("When it ended"), format=DATE_FORMATS)
+    ended_on = DateField(N_("End date"), format=DATE_FORMATS)
 
 
 def blank_form(kind: type[ServiceCheckedForm], **values: Any) -> Any:
@@ -202,7 +206,7 @@ class NoteForm(FlaskForm):
         N_("Note"),
         filters=[trim],
         validators=[
-            DataRequired(N_("The note is empty. Please write what you did or found.")),
-            Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters.")),
+            DataRequired(N_("The note is empty. Enter what you did or found.")),
+            Length(max=NOTE_LENGTH, message=N_("The note is too long: at most 4000 characters.")),
         ],
     )

@@ -30,7 +30,7 @@ FORM_URL = "/assessments/<int(max=2147483647):assessment_id>/corrections"
 CORRECTION_URL = "/corrections/<int(max=2147483647):correction_id>"
 
 
-@staff_page(pages, "/corrections", endpoint="everything", right="see_answers", title=N_("Corrections"), menu=80)
+@staff_page(pages, "/corrections", endpoint="everything", right="see_answers", title=N_("Data corrections"), menu=80)
 def show_corrections(staff: SignedInStaff) -> ResponseReturnValue:
     """Show every correction request, open ones first."""
     return render_template(

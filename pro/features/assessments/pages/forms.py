@@ -18,27 +18,27 @@ class DataEntryForm(FlaskForm):
     """Circumstances of a form that staff enter; ``data_entry_views`` reads its answers."""
 
     mode = RadioField(
-        N_("How it was answered"),
+        N_("Mode of completion"),
         invalid_choice_message=REFUSALS["unknown"],
-        choices=[SelectChoice("phone", N_("In a phone interview")), SelectChoice("paper", N_("On paper"))],
-        validators=[InputRequired(N_("Please choose how it was answered."))],
+        choices=[SelectChoice("phone", N_("Phone interview")), SelectChoice("paper", N_("On paper"))],
+        validators=[InputRequired(N_("Choose how the form was completed."))],
     )
     answered_by = RadioField(
-        N_("Who answered"),
+        N_("Answered by"),
         invalid_choice_message=REFUSALS["unknown"],
         choices=[
             SelectChoice("self", N_("The participant")),
-            SelectChoice("helped", N_("The participant, with somebody’s help")),
-            SelectChoice("proxy", N_("Somebody else for the participant")),
+            SelectChoice("helped", N_("The participant, with help")),
+            SelectChoice("proxy", N_("Someone else on the participant’s behalf")),
         ],
-        validators=[InputRequired(N_("Please choose who answered."))],
+        validators=[InputRequired(N_("Choose who answered."))],
     )
-    day = DateField(N_("Day of the answers"), format=DATE_FORMATS, validators=[InputRequired(REFUSALS["date_needed"])])
+    day = DateField(N_("Date of the answers"), format=DATE_FORMATS, validators=[InputRequired(REFUSALS["date_needed"])])
     time = TimeField(N_("Time of the answers"), validators=[InputRequired(labels.REFUSALS["time_needed"])])
     language = RadioField(
-        N_("Language in which it was answered"),
+        N_("Language of the answers"),
         invalid_choice_message=REFUSALS["unknown"],
-        validators=[InputRequired(N_("Please choose the language."))],
+        validators=[InputRequired(N_("Choose the language."))],
     )
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -55,11 +55,11 @@ class VerificationForm(FlaskForm):
     """Confirmation at the end of the second check of a paper form."""
 
     compared = BooleanField(
-        N_("I have compared every answer with the sheet."),
-        validators=[DataRequired(N_("Please confirm that you have compared every answer with the sheet."))],
+        N_("I have verified every answer against the original."),
+        validators=[DataRequired(N_("Confirm that you have verified every answer against the original."))],
     )
     reason = StringField(
         N_("Reason for the corrections"),
         filters=[trim],
-        validators=[Length(max=1000, message=N_("The reason is too long. At most 1000 characters."))],
+        validators=[Length(max=1000, message=N_("The reason is too long: at most 1000 characters."))],
     )

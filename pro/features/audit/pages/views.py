@@ -39,12 +39,12 @@ pages = Blueprint("audit", __name__, url_prefix="/audit")
 HEADER = (
     N_("Number"),
     N_("Time (UTC)"),
-    N_("Time of the site"),
-    N_("Who"),
+    N_("Site time"),
+    N_("Staff member"),
     N_("Role"),
     N_("Participant"),
     N_("Form"),
-    N_("What happened"),
+    N_("Event"),
     N_("Key"),
     N_("Before"),
     N_("After"),
@@ -56,12 +56,12 @@ HEADER = (
 class AuditFilterForm(FlaskForm):
     """Filter of the audit trail. An empty field does not filter."""
 
-    number = StringField(N_("Study number"), filters=[lambda text: (text or "").strip()])
+    number = StringField(N_("Participant number"), filters=[lambda text: (text or "").strip()])
     ref = StringField(N_("Form"), filters=[lambda text: (text or "").strip()])
-    who = SelectField(N_("Who"), validate_choice=False)
+    who = SelectField(N_("Staff member"), validate_choice=False)
     since = DateField(N_("From"), format=DATE_FORMATS)
-    until = DateField(N_("To, this day too"), format=DATE_FORMATS)
-    kind = SelectField(N_("What"), validate_choice=False)
+    until = DateField(N_("To (inclusive)"), format=DATE_FORMATS)
+    kind = SelectField(N_("Content"), validate_choice=False)
 
     def wish(self) -> dict[str, Any]:
         """Return the typed values as arguments of ``audit_trail.make_filter``.
@@ -200,7 +200,7 @@ def _filter_form(typed: Mapping[str, str] | None, pick: AuditFilter | None = Non
         (number, f"{name} · {word('role', role)}")
         for number, name, role in audit_trail.staff_list(request_context.work())
     ]
-    form.who.choices = choices([("", say(N_("Everybody"))), *accounts, *others])
+    form.who.choices = choices([("", say(N_("All staff"))), *accounts, *others])
     kinds = [(key, say(text)) for key, text in KIND_WORDS.items()]
     form.kind.choices = choices([("", say(N_("Everything"))), *kinds])
     if pick is not None:

@@ -36,11 +36,11 @@ class RosterIntervalForm(FlaskForm):
     values: it knows the roster and returns all problems at once.
     """
 
-    person = SelectField(N_("Who"), validate_choice=False, coerce=str)
+    person = SelectField(N_("Staff member"), validate_choice=False, coerce=str)
     starts = DateTimeLocalField(N_("From"), format=FORMATS)
     ends = DateTimeLocalField(N_("To"), format=FORMATS)
     # Shown once the person holds the other place in that time.
-    both_places = BooleanField(N_("It is meant: on call and backup at the same time"))
+    both_places = BooleanField(N_("Confirm: on call and backup at the same time"))
     asks_both = False
 
     def offer(self, people: Iterable[tuple[int, str]]) -> None:
@@ -66,7 +66,7 @@ class ShiftForm(RosterIntervalForm):
     """Form for a shift of one study, on call or as backup."""
 
     plan = RadioField(N_("Study"), validate_choice=False)
-    place = RadioField(N_("As"), validate_choice=False)
+    place = RadioField(N_("Shift type"), validate_choice=False)
 
 
 AnyIntervalForm = TypeVar("AnyIntervalForm", bound=RosterIntervalForm)

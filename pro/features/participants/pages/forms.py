@@ -36,7 +36,7 @@ from pro.web.refusals import N_, REFUSALS
 class SignedForm(FlaskForm):
     """Base of forms with an electronic signature: the password, which no page ever shows."""
 
-    password = PasswordField(N_("Your password, as your signature"))
+    password = PasswordField(N_("Your password (as signature)"))
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         """Show the service's refusals (field: why) beside their fields."""
@@ -53,10 +53,10 @@ class SignedForm(FlaskForm):
             return found
         say = request_context.translator().gettext
         if found.until is not None:
-            sentence = N_("Too many wrong passwords. You can sign again from %(until)s.")
+            sentence = N_("Too many wrong passwords. You can sign again after %(until)s.")
             self.password.errors = [say(sentence, until=moment_shown(found.until, request_context.work().now))]
         else:
-            self.password.errors = [N_("This is not your password. Nothing was changed.")]
+            self.password.errors = [N_("The password is not correct. Nothing was changed.")]
         return None
 
 
@@ -66,9 +66,9 @@ class CorrectionForm(SignedForm):
     heard_how = RadioField(
         N_("How did the participant confirm it?"), choices=choices(HEARD.items()), validate_choice=False
     )
-    heard_at = DateTimeLocalField(N_("When was that?"), format=list(TYPED_MOMENTS))
-    heard_by = SelectField(N_("Who heard it?"), validate_choice=False)
-    reason = TextAreaField(N_("Why must it be changed?"))
+    heard_at = DateTimeLocalField(N_("Date and time of confirmation"), format=list(TYPED_MOMENTS))
+    heard_by = SelectField(N_("Who received the confirmation?"), validate_choice=False)
+    reason = TextAreaField(N_("Reason for the correction"))
 
     def local(self) -> datetime | None:
         """Return the typed local time; None if it is missing."""
@@ -83,7 +83,7 @@ class CorrectionForm(SignedForm):
 class CorrectionDecisionForm(SignedForm):
     """Form to approve or reject a data correction."""
 
-    note = TextAreaField(N_("Note; needed where you refuse"))
+    note = TextAreaField(N_("Comment (required for a rejection)"))
 
 
 class FreezeForm(SignedForm):
@@ -99,7 +99,7 @@ class ConsentForm(FlaskForm):
     consented_on = DateField(N_("Date of consent"), format=DATE_FORMATS)
     language = RadioField(N_("Language of the consent form"), validate_choice=False)
     way = RadioField(N_("How was it signed?"), choices=choices(CONSENT_WAYS.items()), validate_choice=False)
-    health_data = BooleanField(N_("The separate consent for health data is signed too"))
+    health_data = BooleanField(N_("The separate consent for health data has been signed"))
 
     def wish(self) -> dict[str, Any]:
         """Return the typed values as arguments of ``consent_records.record_consent``."""
@@ -123,7 +123,7 @@ class WithdrawForm(FlaskForm):
     scope = RadioField(
         N_("What does the participant want to end?"), choices=choices(SCOPES.items()), validate_choice=False
     )
-    told = TextAreaField(N_("What was the participant told?"))
+    told = TextAreaField(N_("What information was given to the participant?"))
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         """Show the service's refusals (field: why) beside their fields."""
@@ -137,10 +137,10 @@ class EnrolForm(FlaskForm):
     plan = RadioField(
         N_("Study"),
         invalid_choice_message=REFUSALS["unknown"],
-        validators=[InputRequired(N_("Please choose the study."))],
+        validators=[InputRequired(N_("Choose the study."))],
     )
     study_number = StringField(
-        N_("Study number"),
+        N_("Participant number"),
         filters=[to_half_width],
         validators=[
             DataRequired(labels.REFUSALS["study_number_missing"]),
@@ -155,7 +155,7 @@ class EnrolForm(FlaskForm):
     language = RadioField(
         N_("Language of forms and messages"),
         invalid_choice_message=REFUSALS["unknown"],
-        validators=[InputRequired(N_("Please choose the language."))],
+        validators=[InputRequired(N_("Choose the language."))],
     )
     pin = StringField(
         N_("PIN"),
@@ -169,9 +169,9 @@ class EnrolForm(FlaskForm):
         N_("Date of consent"), format=DATE_FORMATS, validators=[InputRequired(REFUSALS["date_needed"])]
     )
     consent_version = StringField(N_("Version of the consent form"), filters=[to_half_width])
-    health_data = BooleanField(N_("The separate consent for health data is signed too"))
+    health_data = BooleanField(N_("The separate consent for health data has been signed"))
     # Shown once another participant has the phone.
-    shared_phone = BooleanField(N_("Both share this phone; that is right"))
+    shared_phone = BooleanField(N_("Both share this phone number; it is correct"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Return True if every field is valid."""
@@ -199,7 +199,7 @@ class DetailsForm(FlaskForm):
 
     seen = HiddenField()
     phone = StringField(N_("Mobile phone"), filters=[to_half_width])
-    shared_phone = BooleanField(N_("Both share this phone; that is right"))
+    shared_phone = BooleanField(N_("Both share this phone number; it is correct"))
     study_number = StringField(N_("Participant number"), filters=[to_half_width])
     language = RadioField(N_("Language of forms and messages"), validate_choice=False)
     reason = TextAreaField(N_("Reason"))
@@ -234,7 +234,7 @@ class CardForm(FlaskForm):
     """Form to make a card; a PIN is typed only if the old one is forgotten or none is set."""
 
     pin = StringField(
-        N_("New PIN, only if the old one is forgotten"), filters=[to_half_width], validators=[Length(max=32)]
+        N_("New PIN (only if the old one is forgotten)"), filters=[to_half_width], validators=[Length(max=32)]
     )
 
 
@@ -244,15 +244,15 @@ class SendForm(FlaskForm):
     instrument = RadioField(
         N_("Questionnaire"),
         invalid_choice_message=REFUSALS["unknown"],
-        validators=[InputRequired(N_("Please choose a questionnaire."))],
+        validators=[InputRequired(N_("Choose a questionnaire."))],
     )
     by = RadioField(
-        N_("How"),
+        N_("Method"),
         invalid_choice_message=REFUSALS["unknown"],
         choices=[
-            SelectChoice("link", N_("By SMS, with a link")),
-            SelectChoice("code", N_("By SMS, with a code for the web address on the card")),
-            SelectChoice("here", N_("Show a link and a code here, for a participant who is with me")),
+            SelectChoice("link", N_("By text message, with a link")),
+            SelectChoice("code", N_("By text message, with a code for the address on the card")),
+            SelectChoice("here", N_("Show a link and a code here for a participant who is present")),
         ],
-        validators=[InputRequired(N_("Please choose how."))],
+        validators=[InputRequired(N_("Choose a method."))],
     )

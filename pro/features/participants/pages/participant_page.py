@@ -219,7 +219,7 @@ def _record_and_read_call_page(
         phone=phone_of(work, person),
         alerts=alert_list.open_cases(work, language, person.id),
         calls=call_tasks.list_calls(work, person.id),
-        last_form=work.catalogue.words[last.instrument, language].title if last else "",
+        last_form=work.catalogue.staff_title(last.instrument, language) if last else "",
         last_answers=answer_table(work, last, language) if last else [],
         can_log=staff_accounts.has_right(work.actor.role, "log_call"),
     )
@@ -258,7 +258,7 @@ def _form_row(
     return FormRow(
         assessment_id=assessment.id,
         instrument=assessment.instrument,
-        title=words.title,
+        title=work.catalogue.staff_title(assessment.instrument, language),
         wording_status=words.status,
         status=assessment.status,
         issued_at=assessment.issued_at,
@@ -307,7 +307,7 @@ def _message_rows(work: UnitOfWork, person: Participant, language: str) -> list[
 
 
 def _instrument_choice(work: UnitOfWork, instrument: str, language: str) -> InstrumentChoice:
-    title = work.catalogue.words[instrument, language].title
+    title = work.catalogue.staff_title(instrument, language)
     licensed = all(
         licensed_wording.is_licensed(work, licensed_wording.current_words(work, instrument, spoken))
         for spoken in licensed_wording.spoken_languages(work, instrument)

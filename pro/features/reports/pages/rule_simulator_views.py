@@ -25,13 +25,19 @@ WEEKS_BACK = (4, 12, 26, 0)
 # Time limit of a simulation in seconds; older forms are left out, and the page says so.
 SECONDS = 15.0
 GENERATED = 500
-NO_FILE = N_("Please choose a plan file first: the study’s file with your changes in it.")
-NOT_TEXT = N_("This is not a text file. Please choose the study’s plan file (.yaml) with your changes in it.")
-INVALID_PLAN = N_("This file cannot be used as it is. Please mend it and choose it again:")
+NO_FILE = N_("Choose a plan file first: the study’s plan file with your changes.")
+NOT_TEXT = N_("This is not a text file. Choose the study’s plan file (.yaml) with your changes.")
+INVALID_PLAN = N_("This file cannot be used as it is. Correct it and choose it again:")
 
 
 @staff_page(
-    pages, "", endpoint="show", right="simulate", title=N_("Simulator"), section="cohort", way_back=N_("the simulator")
+    pages,
+    "",
+    endpoint="show",
+    right="simulate",
+    title=N_("Rule simulator"),
+    section="cohort",
+    way_back=N_("the rule simulator"),
 )
 def show_rule_simulator(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the empty form."""
@@ -119,4 +125,4 @@ def rule_sentence(plan_id: str, rule: str) -> str:
 
 def instrument_title(instrument: str) -> str:
     """Return the title of an instrument in the reader's language."""
-    return request_context.app_context().catalogue.words[instrument, request_context.language()].title
+    return request_context.app_context().catalogue.staff_title(instrument, request_context.language())

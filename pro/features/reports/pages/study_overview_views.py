@@ -38,9 +38,9 @@ class ScaleTrend:
     "",
     endpoint="show",
     right="see_cohort",
-    title=N_("Whole study"),
+    title=N_("Study overview"),
     menu=60,
-    way_back=N_("the figures of the study"),
+    way_back=N_("the study overview"),
 )
 def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the latest figures, without identities. ``plan`` in the address: the study."""
@@ -75,9 +75,8 @@ def visit_title(plan: StudyPlan, row: VisitRow | ScorePoint) -> tuple[str, str]:
     """
     language, catalogue = request_context.language(), request_context.app_context().catalogue
     words = catalogue.plan_words[plan.id, language]
-    known = catalogue.words.get((row.instrument, language))
     visit = words.visit(row.kind, row.number) if row.kind in words.visits else f"{row.kind} {row.number}"
-    return (known.title if known else row.instrument), visit
+    return catalogue.staff_title(row.instrument, language), visit
 
 
 def rule_sentence(plan_id: str, rule: str) -> str:

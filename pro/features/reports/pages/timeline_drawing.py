@@ -105,20 +105,20 @@ def entry_text(thing: TimelineEntry, lane: str) -> str:
         return gettext("%(what)s: not sent", what=title)
     if thing.kind == participant_timeline.ALERT:
         return gettext(
-            "%(level)s alert: %(what)s", level=_level_name(thing.level), what=title or gettext("judging failed")
+            "%(level)s alert: %(what)s", level=_level_name(thing.level), what=title or gettext("evaluation failed")
         )
     if thing.number:
         return gettext("%(what)s, no. %(number)s", what=title, number=thing.number)
     states = {
         participant_timeline.RECEIVED: gettext("received"),
-        participant_timeline.PARTIAL: gettext("begun, never sent"),
+        participant_timeline.PARTIAL: gettext("started, not submitted"),
         participant_timeline.MISSED: gettext("missed"),
     }
     if thing.kind not in states:
         return title
     parts = [lane, *([title] if title else []), states[thing.kind]]
     if thing.detail == "out_of_window":
-        parts.append(gettext("outside its window"))
+        parts.append(gettext("out of window"))
     elif thing.detail:
         parts.append(word("missing", thing.detail))
     return gettext(", ").join(parts)

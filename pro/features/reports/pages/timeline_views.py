@@ -35,12 +35,12 @@ SIZES = {
 
 NOT_DRAWN = {
     "no_card_font": N_(
-        "This server has no Chinese font, so the sheet was not drawn. Please ask the IT department to install one"
-        " (Debian: fonts-noto-cjk)."
+        "The server has no Chinese font, so the summary was not created. Ask the IT department to "
+        "install one (Debian: fonts-noto-cjk)."
     ),
     "no_card_print": N_(
-        "The sheet could not be drawn. Please try again; if it does not help, ask the IT department. What it would"
-        " show stands on this page."
+        "The summary could not be created. Try again; if it fails again, contact the IT department. "
+        "Its content is also shown on this page."
     ),
 }
 
@@ -126,7 +126,7 @@ def format_time_since(on: date, origin: date, long: bool) -> str:
     """Return the week or month of a date since ``origin``, for the ends of a small plot."""
     gettext = request_context.translator().gettext
     if on < origin:
-        return gettext("before")
+        return gettext("before treatment")
     if long:
         return gettext("month %(number)s", number=(on - origin).days // 30 + 1)
     return gettext("week %(number)s", number=_week_number(on, origin))

@@ -46,7 +46,7 @@ def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> Respo
     endpoint="one",
     right="see_board",
     section="board",
-    way_back=N_("the phone task that you opened"),
+    way_back=N_("the call task you opened"),
     kept=UnsavedTextRule(restore_task_page, "log_call", field="text"),
 )
 def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:

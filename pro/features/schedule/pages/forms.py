@@ -24,22 +24,22 @@ class TreatmentDateForm(FlaskForm):
     number = StringField(N_("Number"), filters=[to_half_width])
     on = DateField(N_("Date"), format=DATE_FORMATS)
     basis = RadioField(
-        N_("Has it happened?"),
+        N_("Has it already taken place?"),
         invalid_choice_message=REFUSALS["unknown"],
-        choices=[SelectChoice("actual", N_("It has happened")), SelectChoice("planned", N_("It is planned"))],
+        choices=[SelectChoice("actual", N_("Already taken place")), SelectChoice("planned", N_("Planned"))],
         validate_choice=False,
     )
     reason = TextAreaField(
         N_("Reason"),
         filters=[trim],
-        validators=[Length(max=REASON_LENGTH, message=N_("The reason is too long. At most 500 characters."))],
+        validators=[Length(max=REASON_LENGTH, message=N_("The reason is too long: at most 500 characters."))],
     )
 
     # Asked where the date ends participation: as on the page of the consent.
     scope = RadioField(
         N_("What does the participant want to end?"), choices=choices(WITHDRAWAL_SCOPES.items()), validate_choice=False
     )
-    told = TextAreaField(N_("What was the participant told?"), filters=[trim])
+    told = TextAreaField(N_("What information was given to the participant?"), filters=[trim])
 
     @property
     def is_removal(self) -> bool:
@@ -57,11 +57,11 @@ class TreatmentDateForm(FlaskForm):
         if not plannable:
             self.basis.data = "actual"
         if numbered and not (self.number.data or "").isdecimal():
-            self.number.errors = [N_("Please type the number, such as 3.")]
+            self.number.errors = [N_("Enter the number, for example 3.")]
         if not self.is_removal and (self.on.process_errors or self.on.data is None):
             self.on.errors = [REFUSALS["date_needed"]]
         if not self.is_removal and self.basis.data not in ("actual", "planned"):
-            self.basis.errors = [N_("Please say whether it has happened or is planned.")]
+            self.basis.errors = [N_("Choose whether it has taken place or is planned.")]
         return is_valid and not any(field.errors for field in self)
 
     @property
@@ -76,13 +76,13 @@ class MissedReasonForm(FlaskForm):
 
     expected = HiddenField()
     reason = SelectField(
-        N_("Why it is missing"),
+        N_("Reason for missing form"),
         choices=[SelectChoice("", N_("Please choose")), *choices(MISSING_REASONS.items())],
-        validators=[InputRequired(N_("Please choose a reason."))],
+        validators=[InputRequired(N_("Choose a reason."))],
         validate_choice=False,
     )
     note = StringField(
         N_("Note"),
         filters=[trim],
-        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long. At most 500 characters."))],
+        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
     )

@@ -17,23 +17,23 @@ from pro.web.refusals import N_
 # Problem -> (field of the form that shows it, sentence).
 PROBLEMS: Mapping[str, tuple[str, str]] = {
     "unknown": ("on", N_("This study has no such date.")),
-    "number": ("number", N_("%(kind)s: there are only the numbers 1 to %(most)s.")),
-    "once": ("number", N_("%(kind)s happens once and has no number.")),
-    "twice": ("number", N_("%(what)s is there twice.")),
-    "future": ("on", N_("%(on)s is still to come. %(kind)s is recorded once it has happened.")),
+    "number": ("number", N_("%(kind)s: only numbers 1 to %(most)s exist.")),
+    "once": ("number", N_("%(kind)s occurs only once and has no number.")),
+    "twice": ("number", N_("%(what)s is entered twice.")),
+    "future": ("on", N_("%(on)s is in the future. Record %(kind)s after it has taken place.")),
     "future_plannable": (
         "on",
-        N_("%(on)s is still to come. Record %(what)s once it has happened, or choose “planned”."),
+        N_("%(on)s is in the future. Record %(what)s after it has taken place, or choose “planned”."),
     ),
-    "too_far": ("on", N_("%(on)s is more than two years ahead. Please check the year.")),
-    "long_ago": ("on", N_("%(on)s is more than ten years ago. Please check the year.")),
-    "not_planned": ("on", N_("%(kind)s cannot be planned. Please record it once it has happened.")),
-    "before": ("on", N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Please check both dates.")),
+    "too_far": ("on", N_("%(on)s is more than two years ahead. Check the year.")),
+    "long_ago": ("on", N_("%(on)s is more than ten years ago. Check the year.")),
+    "not_planned": ("on", N_("%(kind)s cannot be planned. Record it after it has taken place.")),
+    "before": ("on", N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Check both dates.")),
     "order": (
         "on",
-        N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Later numbers come on later days."),
+        N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Higher numbers need later dates."),
     ),
-    "needs": ("on", N_("%(what)s on %(on)s: no date of “%(other)s” is recorded by then.")),
+    "needs": ("on", N_("%(what)s on %(on)s: no date for “%(other)s” is recorded up to that day.")),
     "after_last": ("on", N_("%(what)s on %(on)s would be after %(other)s on %(other_on)s.")),
 }
 
@@ -114,30 +114,30 @@ def install(app: Flask) -> None:
 # Notices after an action.
 notices.add(
     "message_settled",
-    N_("The message is off the list. If you phoned, please log the call with the participant."),
+    N_("The message has been removed from the list. If you phoned, log the call on the participant’s page."),
     good=True,
 )
-notices.add("message_arrived", N_("This message arrived meanwhile. There is nothing more to do."), good=True)
-notices.add("message_settled_before", N_("%(name)s had seen to this message, %(at)s. Nothing was changed."))
-notices.add("call_logged", N_("The call is logged."), good=True)
+notices.add("message_arrived", N_("This message has arrived in the meantime. Nothing more to do."), good=True)
+notices.add("message_settled_before", N_("%(name)s already resolved this message at %(at)s. Nothing was changed."))
+notices.add("call_logged", N_("Call saved."), good=True)
 notices.add(
     "call_wrong_number",
-    N_("The call is logged. The number is wrong, and texts still go to it."),
+    N_("Call logged. The number is wrong, and text messages still go to it."),
     link=notices.Link(N_("Correct the number now"), notices.page_address("staff.details.show", of="participant_id")),
 )
-notices.add("call_again", N_("The call is logged. The task comes back at the next sensible time."), good=True)
+notices.add("call_again", N_("Call saved. The task will come back at a suitable time."), good=True)
 notices.add(
     "call_died",
-    N_("The call is logged. The date of death is not recorded yet; forms and messages go on until it is."),
+    N_("Call saved. The date of death has not been recorded yet; questionnaires and messages continue until it is."),
     link=notices.Link(N_("Record it now"), notices.page_address("staff.dates.dates", of="participant_id")),
 )
-notices.add("date_set", N_("Saved: %(what)s. The expected forms follow it."), good=True)
-notices.add("date_taken_back", N_("Taken back: %(what)s. The expected forms follow that."), good=True)
-notices.add("treated", N_("Saved for today: %(what)s. No expected form moved."), good=True)
-notices.add("treated_before", N_("%(what)s was recorded already, by %(name)s. Nothing was changed."))
+notices.add("date_set", N_("Saved: %(what)s. The expected forms have been updated."), good=True)
+notices.add("date_taken_back", N_("Removed: %(what)s. The expected forms have been updated."), good=True)
+notices.add("treated", N_("Recorded for today: %(what)s. No expected form moved."), good=True)
+notices.add("treated_before", N_("%(name)s already recorded %(what)s. Nothing was changed."))
 notices.add(
     "recorded_meanwhile",
-    N_("Meanwhile %(name)s recorded %(what)s for another day. Nothing was changed; please look again."),
+    N_("%(name)s has just recorded %(what)s for another date. Nothing was changed; please check again."),
 )
-notices.add("suspicion_cleared", N_("Saved. The suspicion from the answers is cleared."), good=True)
-notices.add("reason_set", N_("The reason is saved."), good=True)
+notices.add("suspicion_cleared", N_("Saved. The suspected ulcer has been ruled out."), good=True)
+notices.add("reason_set", N_("Reason saved."), good=True)

@@ -29,9 +29,9 @@ from pro.web.refusals import N_, REFUSALS
 
 pages = Blueprint("dates", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
 
-UNCHANGED = N_("This stands like this already; there is nothing to change.")
-REASON_NEEDED = N_("Something that was recorded changes. Please write why.")
-END_REASON = N_("Please write how this became known.")
+UNCHANGED = N_("This is already recorded; there is nothing to change.")
+REASON_NEEDED = N_("This changes a recorded entry. Enter the reason.")
+END_REASON = N_("Enter how this became known.")
 
 
 @pages.record_once

@@ -32,7 +32,7 @@ class FixedTextForm(RefusableForm):
     """Choice of one of the fixed texts."""
 
     kind = RadioField(
-        N_("Text to send"),
+        N_("Message to send"),
         invalid_choice_message=REFUSALS["unknown"],
         validators=[InputRequired(labels.REFUSALS["reply_kind"])],
     )
@@ -42,7 +42,7 @@ class FreeTextForm(RefusableForm):
     """A text in the sender's own words. The service checks its length in the text's alphabet."""
 
     text = TextAreaField(
-        N_("Your text"),
+        N_("Your message"),
         filters=[trim],
         validators=[
             InputRequired(labels.REFUSALS["reply_empty"]),
@@ -54,9 +54,9 @@ class FreeTextForm(RefusableForm):
 class AssignForm(RefusableForm):
     """The participant whom a text belongs to, and the reason."""
 
-    participant = SelectField(N_("Who wrote it"), coerce=str, validate_choice=False)
+    participant = SelectField(N_("Sender"), coerce=str, validate_choice=False)
     reason = StringField(
-        N_("How do you know?"),
+        N_("Evidence"),
         filters=[trim],
         validators=[
             InputRequired(labels.REFUSALS["assign_reason"]),
@@ -69,7 +69,7 @@ class DismissForm(RefusableForm):
     """The reason why a text does not concern the study."""
 
     reason = StringField(
-        N_("Why does it concern nobody in the study?"),
+        N_("Why is it unrelated to the study?"),
         id="aside-reason",
         filters=[trim],
         validators=[

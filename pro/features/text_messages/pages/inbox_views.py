@@ -32,9 +32,9 @@ def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> Res
     "",
     endpoint="everything",
     right="see_inbox",
-    title=N_("Texts"),
+    title=N_("Text messages"),
     menu=20,
-    way_back=N_("the texts that you opened"),
+    way_back=N_("the text messages you opened"),
 )
 def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     """Show texts of unknown numbers first, then all conversations, unread ones first."""

@@ -18,21 +18,17 @@ from pro.web.refusals import N_, REFUSALS
 
 # Beside REFUSALS, which other pages share.
 ULCER_REFUSALS: Mapping[str, str] = {
-    "endoscopy_in_future": N_("This day is still to come. Please give the day on which the endoscopy was done."),
-    "endoscopy_long_ago": N_("This is more than a year ago. Please check the year."),
-    "endoscopy_before_asked": N_(
-        "This is before it was asked for. Record it as an endoscopy that nobody asked for here."
-    ),
-    "endoscopy_result": N_("Please say what the endoscopy found."),
-    "grade_without_ulcer": N_(
-        "A grade belongs to an ulcer or a necrosis. Please check the finding, or leave the grade."
-    ),
-    "grade_not_of_ulcer_term": N_("This term has no such grade. Please choose one of those shown."),
-    "reason_needed": N_("Please write why it is taken back."),
-    "decision_choice": N_("Please say what you decide."),
-    "decision_reason": N_("Please write the reason for this decision."),
-    "password_needed": N_("Please type your password: it signs the decision."),
-    "too_long": N_("The text is too long. At most 4000 characters."),
+    "endoscopy_in_future": N_("This date is in the future. Enter the date on which the endoscopy was done."),
+    "endoscopy_long_ago": N_("This is more than a year ago. Check the year."),
+    "endoscopy_before_asked": N_("This is before the request date. Record it as an endoscopy not requested here."),
+    "endoscopy_result": N_("Enter the result of the endoscopy."),
+    "grade_without_ulcer": N_("Only an ulcer or necrosis is graded. Check the finding, or leave the grade empty."),
+    "grade_not_of_ulcer_term": N_("This term has no such grade. Choose one of the grades shown."),
+    "reason_needed": N_("Enter the reason for cancelling."),
+    "decision_choice": N_("Choose your decision."),
+    "decision_reason": N_("Enter the reason for this decision."),
+    "password_needed": N_("Enter your password to sign the decision."),
+    "too_long": N_("The text is too long: at most 4000 characters."),
 }
 
 
@@ -59,10 +55,10 @@ class EndoscopyForm(UlcerForm):
     """
 
     endoscopy = HiddenField()
-    done_on = DateField(N_("Day of the endoscopy"), format=DATE_FORMATS)
-    result = RadioField(N_("What it found"), validate_choice=False, choices=choices(RESULTS.items()))
-    grade = RadioField(N_("CTCAE grade, as you judge it"), validate_choice=False, default="")
-    finding = TextAreaField(N_("Finding, in words"))
+    done_on = DateField(N_("Date of the endoscopy"), format=DATE_FORMATS)
+    result = RadioField(N_("Result"), validate_choice=False, choices=choices(RESULTS.items()))
+    grade = RadioField(N_("CTCAE grade (assigned by the clinician)"), validate_choice=False, default="")
+    finding = TextAreaField(N_("Endoscopic findings"))
 
     def offer_grades(self, grades: Iterable[int]) -> None:
         """Offer ``grades``, those that the ulcer terms of the study have, and none yet."""
@@ -94,23 +90,23 @@ class StudyDecisionForm(UlcerForm):
     seen = HiddenField()
     choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(STUDY_CHOICES.items()))
     reason = TextAreaField(N_("Reason"))
-    password = PasswordField(N_("Your password, as signature"))
+    password = PasswordField(N_("Your password (as signature)"))
 
     def show_refusal(self, refusal: CredentialRefusal) -> None:
         """Put the reason why the password was refused beside its field."""
         translator = request_context.translator()
         if refusal.until is None:
-            text = translator.gettext("This password is not right. Please type it again.")
+            text = translator.gettext("The password is not correct. Enter it again.")
         else:
             at = moment_shown(refusal.until, request_context.work().now)
-            text = translator.gettext("Too many wrong passwords. You can sign again at %(at)s.", at=at)
+            text = translator.gettext("Too many wrong passwords. You can sign again after %(at)s.", at=at)
         self.password.errors = [text.replace("%", "%%")]
 
 
 class UlcerDecisionForm(StudyDecisionForm):
     """A signed decision about one participant: the ulcer, or the response at 50 Gy."""
 
-    about = RadioField(N_("What it is about"), validate_choice=False, choices=choices(ABOUT.items()))
+    about = RadioField(N_("Subject of the decision"), validate_choice=False, choices=choices(ABOUT.items()))
     choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(CHOICES.items()))
 
 

@@ -36,7 +36,7 @@ REASON_LENGTH = 500
     "",
     endpoint="everything",
     right="see_ulcers",
-    title=N_("Ulcers and stopping"),
+    title=N_("Ulcers and stopping rule"),
     menu=50,
     way_back=N_("the list of ulcers"),
 )
