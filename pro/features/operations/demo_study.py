@@ -41,11 +41,12 @@ GAP_DAYS, GAP_FROM, GAP_UNTIL = 5, time(17, 30), time(8)
 
 @dataclass(frozen=True, slots=True)
 class DemoLinks:
-    """Links to the check-ins of two participants (Chinese, English), and the staff sign-in."""
+    """Links to the check-ins of two participants (Chinese, English), the staff sign-in, and the page that lists all."""
 
     chinese: str
     english: str
     staff_url: str
+    try_url: str
     email: str
     password: str
 
@@ -53,6 +54,12 @@ class DemoLinks:
 def is_filled(work: UnitOfWork) -> bool:
     """Return True if the database holds any account."""
     return work.session.scalar(select(StaffMember.id).limit(1)) is not None
+
+
+def holds_demonstration(work: UnitOfWork) -> bool:
+    """Return True if the accounts of the demonstration are in the database."""
+    query = select(StaffMember.id).where(StaffMember.email == STAFF[0][0])
+    return not work.config.production and work.session.scalar(query) is not None and bool(_linked_participants(work))
 
 
 def fill_demo_study(work: UnitOfWork) -> None:
@@ -100,7 +107,8 @@ def make_demo_links(work: UnitOfWork) -> DemoLinks:
         form_issuing.send_form(work, person, "npc_checkin", by="here").link or ""
         for person in _linked_participants(work)
     ]
-    return DemoLinks(made[0], made[1], f"{work.config.base_url}/staff/", STAFF[0][0], PASSWORD)
+    base = work.config.base_url
+    return DemoLinks(made[0], made[1], f"{base}/staff/", f"{base}/staff/try", STAFF[0][0], PASSWORD)
 
 
 def _linked_participants(work: UnitOfWork) -> list[Participant]:
