@@ -18,7 +18,7 @@ from pro.features.operations.demo_courses import dice
 from pro.features.operations.demo_timeline import Timeline
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import expected_forms, missed_forms
-from pro.features.text_messages import delivery_receipts
+from pro.features.text_messages import delivery_receipts, failed_messages
 from pro.messaging import outbox
 from pro.models import AdverseEvent, Alert, Assessment, CallTask, ExpectedForm, Message, Participant
 
@@ -206,6 +206,8 @@ class Desk:
         with self.timeline.acting("nurse") as work:
             if work.session.get_one(CallTask, number).done_at is None:
                 missed_forms.log_call(work, at=work.now, outcome="reached", text=REACHED, task_id=number)
+                for message in failed_messages.list_failed_messages(work, "en").rows:
+                    failed_messages.settle_message(work, message.id)
 
     def _explain_missed_forms(self) -> None:
         """Record why a form is missing, two days after it closed, since it may still come."""

@@ -36,9 +36,9 @@ COMPLETE = frozenset({"NC-001", "NC-002", "NC-003", "NC-004", "NC-005"})
 SILENT_AFTER = 10
 # Days before today from which on the two participants with signs of an ulcer answer only by their story.
 SCRIPTED_DAYS = 4
-# Time from result, grading and decision about the ulcer to now. The clock for the SAE report runs when the
-# demonstration starts.
-RESULT_BEFORE_NOW, GRADED_BEFORE_NOW, DECIDED_BEFORE_NOW = 3 * HOUR, 2 * HOUR, 1 * HOUR
+# The result about the ulcer came so long ago, on the same day. The clock for the SAE report runs when the demonstration
+# starts.
+RESULT_BEFORE_NOW = 3 * HOUR
 HOARSE, ULCER, ADMITTED = "声音嘶哑，无出血。", "鼻咽后壁溃疡，约 1.5 cm。", "住院，抗感染，暂停放疗。"
 PAUSED = "内镜证实鼻咽溃疡，暂停放疗，抗感染后两周复查内镜。"
 NORMAL = "黏膜充血，未见溃疡。"
@@ -90,7 +90,8 @@ def way_of_answering(person: Person, instrument: str, on: date) -> Way:
         return Way(entered="paper")
     if story == "phone" and instrument == CHECKIN and on > person.dates.induction + 10 * DAY:
         return Way(entered="phone")
-    if story == "texts" and instrument == CHECKIN and period == "p2":
+    last = person.dates.last_fraction
+    if story == "texts" and instrument == CHECKIN and last is not None and DAY < on - last < 11 * DAY:
         return Way(entered="texts")
     return Way()
 
@@ -137,34 +138,39 @@ def begin(timeline: Timeline, desk: Desk, person: Person) -> None:
     if dates.last_fraction is not None:
         timeline.add(timeline.moment(dates.last_fraction + 48 * DAY, 15), partial(desk.end_events, person.enrolled))
     if person.course.number == "NC-018":
-        timeline.add(timeline.ends - 4 * DAY, partial(_receive, timeline, desk, "+8613800000018", THANKS))
-        timeline.add(timeline.ends - 4 * DAY + 2 * HOUR, partial(_read_and_reply, timeline, desk, person))
-        timeline.add(timeline.ends - 27 * HOUR, partial(_receive, timeline, desk, STRANGER_PHONE, STRANGER))
+        timeline.add(
+            timeline.moment(timeline.today - 4 * DAY, 14), partial(_receive, timeline, desk, "+8613800000018", THANKS)
+        )
+        timeline.add(timeline.moment(timeline.today - 4 * DAY, 16), partial(_read_and_reply, timeline, desk, person))
+        timeline.add(
+            timeline.moment(timeline.today - DAY, 20, 5), partial(_receive, timeline, desk, STRANGER_PHONE, STRANGER)
+        )
 
 
 def _begin_suspected_ulcer(timeline: Timeline, desk: Desk, person: Person) -> None:
-    timeline.add(timeline.ends - DAY, partial(_report_ulcer_signs, timeline, desk, person))
+    at = timeline.moment(timeline.today - DAY, 19, 40)
+    timeline.add(at, partial(_report_ulcer_signs, timeline, desk, person))
 
 
 def _begin_confirmed_ulcer(timeline: Timeline, desk: Desk, person: Person) -> None:
-    answered, ends = timeline.ends - 3 * DAY, timeline.ends
+    answered, since_result = timeline.moment(timeline.today - 3 * DAY, 18, 30), _since_result(timeline)
     timeline.add(answered, partial(_report_ulcer_signs, timeline, desk, person))
     timeline.add(answered + 12 * MINUTE, lambda: _take_on(timeline, person))
     timeline.add(answered + 25 * MINUTE, lambda: _phone(timeline, person))
     timeline.add(answered + 40 * MINUTE, partial(_request_endoscopy, timeline, person))
-    timeline.add(ends - RESULT_BEFORE_NOW, partial(_record_ulcer, timeline, person))
-    timeline.add(ends - GRADED_BEFORE_NOW, partial(_grade_ulcer, timeline, person))
-    timeline.add(ends - DECIDED_BEFORE_NOW, partial(_decide, timeline, person, "ulcer", "pause", PAUSED))
+    timeline.add(timeline.ends - since_result, partial(_record_ulcer, timeline, person))
+    timeline.add(timeline.ends - since_result * 2 / 3, partial(_grade_ulcer, timeline, person))
+    timeline.add(timeline.ends - since_result / 3, partial(_decide, timeline, person, "ulcer", "pause", PAUSED))
 
 
 def _begin_silence(timeline: Timeline, desk: Desk, person: Person) -> None:
     desk.silent.add(person.enrolled.id)
     for day in range(1, 15):
-        timeline.add(timeline.ends - day * DAY - 3 * HOUR, partial(_call_in_vain, timeline, person))
+        timeline.add(timeline.moment(timeline.today - day * DAY, 14, 10), partial(_call_in_vain, timeline, person))
 
 
 def _begin_correction_request(timeline: Timeline, _desk: Desk, person: Person) -> None:
-    timeline.add(timeline.ends - GRADED_BEFORE_NOW, partial(_request_correction, timeline, person))
+    timeline.add(timeline.ends - _since_result(timeline) / 2, partial(_request_correction, timeline, person))
 
 
 def _begin_endoscopy_without_finding(timeline: Timeline, _desk: Desk, person: Person) -> None:
@@ -213,7 +219,12 @@ def _begin_lost_messages(_timeline: Timeline, desk: Desk, person: Person) -> Non
 
 def _begin_question(timeline: Timeline, desk: Desk, person: Person) -> None:
     phone = timeline.work.vault.open(person.enrolled.phone_sealed or "")
-    timeline.add(timeline.ends - 20 * HOUR, partial(_receive, timeline, desk, phone, ASKS))
+    timeline.add(timeline.moment(timeline.today - DAY, 17, 50), partial(_receive, timeline, desk, phone, ASKS))
+
+
+def _since_result(timeline: Timeline) -> timedelta:
+    """Return the time from the result about the ulcer to now: a few hours, and not before today."""
+    return min(RESULT_BEFORE_NOW, timeline.ends - timeline.moment(timeline.today, 0, 0))
 
 
 def _enter_paper(
@@ -289,7 +300,7 @@ def _grade_ulcer(timeline: Timeline, person: Person) -> None:
         source = _open_alerts(work, person.enrolled, loud=True)[0].source
         draft = GradingDraft(
             term="pharyngeal_necrosis",
-            onset_on=timeline.local_day(timeline.ends - RESULT_BEFORE_NOW),
+            onset_on=timeline.today,
             grade=3,
             attribution=("radiotherapy",),
             serious=True,
