@@ -75,8 +75,8 @@ TEMPLATES: Mapping[str, str] = {
     "drill": N_("Weekly test alert"),
     "drill_sms": N_("Weekly test alert by text message"),
     "drill_failed": N_("Weekly test alert failed"),
-    "invitation": N_("Invitation with link"),
-    "invitation_code": N_("Invitation with code"),
+    "invitation": N_("Form message with link"),
+    "invitation_code": N_("Form message with code"),
     "reminder": N_("Reminder with link"),
     "reminder_code": N_("Reminder with code"),
     "safety": N_("Safety message"),
@@ -106,7 +106,7 @@ TEST_ALERT_STATES: Mapping[str, str] = {
 }
 
 TEST_ALERT_FAILURES: Mapping[str, str] = {
-    "not_confirmed": N_("Not confirmed in time. Ask the people notified whether they received it and, if not, why."),
+    "not_confirmed": N_("Not confirmed in time. Ask the staff notified whether they received it and, if not, why."),
     "not_delivered": N_("A message was not delivered. Find out why and ask the IT department to run another test."),
     "nobody_on_duty": N_("Nobody was on duty. Enter the on-call staff and ask the IT department to run another test."),
     "not_an_emergency": N_("The rules did not rate it as an emergency. Tell the person who maintains the plan file."),

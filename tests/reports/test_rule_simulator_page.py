@@ -99,7 +99,7 @@ BROKEN = [
     (changed("advice: general, when: " + FAINT, "when: " + FAINT),
      "rule E05: An emergency rule must name the advice shown to the participant.",
      "规则E05：危急（emergency）规则须用advice指明向受试者显示的建议。"),
-    (changed("id: npc_reirradiation", "id: other"), "id: The file name is npc_reirradiation.yaml but the id in it is “other”",
+    (changed("id: npc_reirradiation", "id: other"), "id: The file name is npc_reirradiation.yaml but the id",
      "id：文件名是npc_reirradiation.yaml，里面的id却是“other”，两者要一致。"),
     (changed("facts: [pd1,", "facts: [pd1, tea,"), "facts: “tea” is not a known fact;",
      "facts：没有“tea”这个事实（facts），可以写的有："),

@@ -84,7 +84,7 @@ def test_the_conversation_reads_both_ways(desk: StaffBrowser, clinic: Clinic, cl
     clock.move(minutes=2)
     store_text(clinic, "嗯", what="unclear")
     desk.open(thread(clinic))
-    assert desk.page.index("Invitation with link") < desk.page.index("嗯")
+    assert desk.page.index("Form message with link") < desk.page.index("嗯")
     assert "****" in desk.page
     assert "/a/" not in desk.page
     assert "Not understood" in desk.page

@@ -308,7 +308,7 @@ class _ScheduleCheck:
             self.refuse(
                 where,
                 Sentence(
-                    "“%(anchor)s” is not an anchor of this calendar; available: %(listed)s.",
+                    "“%(anchor)s” is not an anchor of this visit schedule; available: %(listed)s.",
                     anchor=anchor,
                     listed=listed,
                 ),

@@ -36,7 +36,7 @@ SENTENCES: Mapping[str, str] = {
     "alert.noted": N_("Note added to an alert"),
     "alert.raised": N_("Alert raised"),
     "alert.superseded": N_("Alert superseded by a more urgent one"),
-    "anchors.set": N_("Treatment dates recorded or removed; calendar updated"),
+    "anchors.set": N_("Treatment dates recorded or removed; visit schedule updated"),
     "answers.saved": N_("Answers saved"),
     "assessment.cancelled": N_("Form cancelled"),
     "assessment.checked": N_("Paper form verified against the original"),
@@ -102,7 +102,7 @@ SENTENCES: Mapping[str, str] = {
     "participant.returned": N_("Withdrawal or death recorded by mistake, reversed"),
     "participant.seen": N_("Participant pages viewed"),
     "participant.withdrawn": N_("Withdrawal recorded: all access closed"),
-    "plan.renewed": N_("Calendar updated to a new plan version"),
+    "plan.renewed": N_("Visit schedule updated to a new plan version"),
     "receipt.early": N_("Delivery receipt arrived before its message was stored"),
     "reminder.dropped": N_("Reminder skipped"),
     "signature.given": N_("Signed"),
@@ -173,7 +173,7 @@ ACTORS: Mapping[str, str] = {"participant": N_("Participant"), "system": N_("The
 # Key of a fact -> its name.
 FACTS: Mapping[str, str] = {
     "": "",
-    "about": N_("subject"),
+    "about": N_("subject of the decision"),
     "actions": N_("types of action"),
     "added": N_("forms added"),
     "after": N_("after position"),

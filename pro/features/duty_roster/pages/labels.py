@@ -34,7 +34,7 @@ REFUSALS = refusals.add(
 
 # Notices after an action.
 notices.add("duty_put", N_("Shift added."), good=True)
-notices.add("handed_over", N_("Handed over. Make sure that both people know."), good=True)
+notices.add("handed_over", N_("Handed over. Make sure that both staff members know."), good=True)
 notices.add("duty_back", N_("Cancelled. Check below whether a gap remains."))
 notices.add("absence_put", N_("Absence saved."), good=True)
 notices.add(

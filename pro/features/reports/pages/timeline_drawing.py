@@ -118,7 +118,7 @@ def entry_text(thing: TimelineEntry, lane: str) -> str:
         return title
     parts = [lane, *([title] if title else []), states[thing.kind]]
     if thing.detail == "out_of_window":
-        parts.append(gettext("outside its window"))
+        parts.append(gettext("out of window"))
     elif thing.detail:
         parts.append(word("missing", thing.detail))
     return gettext(", ").join(parts)

@@ -57,7 +57,7 @@ class EndoscopyForm(UlcerForm):
     endoscopy = HiddenField()
     done_on = DateField(N_("Date of the endoscopy"), format=DATE_FORMATS)
     result = RadioField(N_("Result"), validate_choice=False, choices=choices(RESULTS.items()))
-    grade = RadioField(N_("CTCAE grade (clinician’s judgement)"), validate_choice=False, default="")
+    grade = RadioField(N_("CTCAE grade (assigned by the clinician)"), validate_choice=False, default="")
     finding = TextAreaField(N_("Endoscopic findings"))
 
     def offer_grades(self, grades: Iterable[int]) -> None:
