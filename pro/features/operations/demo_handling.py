@@ -206,7 +206,7 @@ class Desk:
         with self.timeline.acting("nurse") as work:
             if work.session.get_one(CallTask, number).done_at is None:
                 missed_forms.log_call(work, at=work.now, outcome="reached", text=REACHED, task_id=number)
-                for message in failed_messages.list_failed_messages(work, "en").rows:
+                for message in failed_messages.list_failed_messages(work, "en").messages:
                     failed_messages.settle_message(work, message.id)
 
     def _explain_missed_forms(self) -> None:

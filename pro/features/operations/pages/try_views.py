@@ -26,7 +26,7 @@ FIRST_LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
     "coordinator": (
         (N_("23 participants, from the days before treatment to month 3 after radiotherapy."), "/staff/participants"),
         (N_("Two forms of NC-004 are missing without a reason."), "/staff/"),
-        (N_("One night next week has a gap in the duty roster."), "/staff/roster"),
+        (N_("One night in the coming week has a gap in the duty roster."), "/staff/roster"),
     ),
     "monitor": (
         (N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/cohort"),
