@@ -11,6 +11,7 @@ from pro.app_context import SYSTEM, Actor, UnitOfWork
 from pro.core.schedule.intervals import Interval, subtract_intervals
 from pro.errors import NotAllowed
 from pro.features.accounts import staff_accounts
+from pro.features.accounts.passwords import HashedSecret
 from pro.features.audit import audit_chain
 from pro.features.duty_roster import recipients, roster_service
 from pro.features.forms import form_issuing
@@ -75,8 +76,9 @@ def fill_demo_study(work: UnitOfWork) -> None:
     first = min(person.dates.consent for person in people)
     starts = roster_service.to_utc(datetime.combine(first - timedelta(days=1), SET_UP), zone)
     with moved_clock(work, starts) as real:
+        password = HashedSecret.of(PASSWORD)
         for email, name, role, language in STAFF:
-            staff_accounts.add_staff(work, email, name, role, language, PASSWORD, own_password=True)
+            staff_accounts.add_staff(work, email, name, role, language, password, own_password=True)
         work.session.flush()
         # The first of each role.
         found = {row.email: row for row in work.session.scalars(select(StaffMember))}
