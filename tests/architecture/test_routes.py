@@ -37,6 +37,7 @@ GUARDS = {
     ("POST", "/a/<token>"): PUBLIC,
     ("GET", "/f/<ref>"): PARTICIPANT,
     ("POST", "/f/<ref>/next"): PARTICIPANT,
+    ("POST", "/f/<ref>/trend"): PARTICIPANT,
     ("POST", "/f/<ref>"): PARTICIPANT,
     ("GET", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("POST", "/f/<ref>/<int:position>"): PARTICIPANT,

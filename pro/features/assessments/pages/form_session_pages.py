@@ -14,7 +14,7 @@ from pro.core.questionnaire import page_flow
 from pro.core.rule_language.level import Level
 from pro.features.accounts import attempt_limits
 from pro.features.alerts import alert_service
-from pro.features.assessments import answer_service
+from pro.features.assessments import answer_service, own_answers
 from pro.features.assessments import team_notice as team_notices
 from pro.features.assessments.pages.form_screens import IssuedFormInfo
 from pro.features.forms import form_access, form_state, licensed_wording
@@ -163,6 +163,7 @@ def last_page(form_session: FormSession, url: str) -> Response:
     words = form_state.form_words(request_context.work(), after, request_context.language()) if after else None
     values: dict[str, Any] = {"outcome": outcome, "ref": form_session.assessment.ref, "after": words}
     values["steps_again"] = [study.words.advice[block] for block in outcome.advice if study.words.advice[block].steps]
+    values["trend"] = own_answers.read_trend(request_context.work(), form_session, outcome, request_context.language())
     return render_page("assessments/thanks.html", participant=form_session.participant, url=url, **values)
 
 

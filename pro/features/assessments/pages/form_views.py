@@ -16,7 +16,7 @@ from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Page, Value
 from pro.core.text import reply_parser
 from pro.errors import AlreadySubmitted
-from pro.features.assessments import answer_service
+from pro.features.assessments import answer_service, own_answers
 from pro.features.assessments.pages import form_screens, form_session_pages
 from pro.features.assessments.pages.form_screens import TypedPage
 from pro.features.forms import form_access
@@ -104,6 +104,14 @@ def open_next_form(ref: str) -> Response:
     return form_session_pages.set_session_cookie(
         form_session_pages.redirect_to("questionnaire.resume", ref=after.ref), after.ref, secret
     )
+
+
+@pages.post("/f/<ref>/trend", endpoint="hide_trend")
+def hide_trend(ref: str) -> Response:
+    """Stop showing the participant's earlier answers after sending, and return to the last page."""
+    form_session = form_session_pages.current_session(ref)
+    own_answers.hide_trend(request_context.work(), form_session.participant)
+    return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
 
 
 @pages.get("/f/<ref>/<int:position>", endpoint="show")
