@@ -281,7 +281,9 @@ def _set_language_cookie(response: Response, chosen: str) -> None:
     The next user of the same phone may read another language.
     """
     is_form_page = request.path.startswith(("/a/", "/c/", "/f/", "/due"))
-    place = "/".join(request.path.split("/")[:3]) if is_form_page else None
+    # "/f/<ref>" for all pages of a form, "/due" for those of a card.
+    parts = 2 if request.path.startswith("/due") else 3
+    place = "/".join(request.path.split("/")[:parts]) if is_form_page else None
     staff = "/staff" if request.path.startswith("/staff") else "/"
     response.set_cookie(
         "lang",

@@ -80,7 +80,9 @@ def cells(page: str) -> dict[str, list[str]]:
     """Return question -> its answers from left to right, as the trend on ``page`` shows them."""
     rows = re.findall(r'<th scope="rowgroup"[^>]*>(.*?)</th></tr>\s*<tr>(.*?)</tr>', page, re.DOTALL)
     return {
-        name: [re.sub(r"<b>.*?</b>|<svg.*?</svg>|<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+        name: [
+            re.sub(r"<b>.*?</b>|<svg.*?</svg>|<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)
+        ]
         for name, row in rows
     }
 

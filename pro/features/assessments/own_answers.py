@@ -1,4 +1,4 @@
-"""A participant's own sent answers: the last check-ins side by side, shown after sending."""
+"""A participant's own sent answers: the last check-ins side by side after sending, and the list of what was sent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from pro.core.rule_language.level import Level
 from pro.features.assessments.answer_service import SubmissionOutcome
 from pro.features.forms import form_state
 from pro.features.forms.form_access import FormSession
+from pro.features.forms.form_state import FormState
 from pro.features.participants import clinical_facts
-from pro.models import Assessment, Participant
+from pro.models import Alert, Assessment, Participant
 
 # After that a browser that sent a form no longer shows its answers: the phone may be in other hands.
 READABLE_AFTER_SENDING = timedelta(minutes=30)
@@ -71,7 +72,88 @@ class _SentForm:
     words: Words
 
 
-def was_sent_here(work: UnitOfWork, form_session: FormSession) -> bool:
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """A form that was sent, for the list on the participant's own page.
+
+    ``at``: when it was answered, in UTC. ``mode``: web, sms, phone or paper. ``by_proxy``: a proxy answered it.
+    ``readable``: the page may show its answers.
+    """
+
+    ref: str
+    title: str
+    at: datetime
+    mode: str
+    by_proxy: bool
+    readable: bool
+
+
+def list_sent_forms(
+    work: UnitOfWork, participant: Participant, form_session: FormSession | None, language: str
+) -> list[SentForm]:
+    """Return the forms that were sent for ``participant``, newest first; titles in ``language``.
+
+    ``form_session``: the session that opened the page, None for a card with its PIN.
+    """
+    query = (
+        select(Assessment)
+        .where(
+            Assessment.participant_id == participant.id,
+            Assessment.submitted_at.is_not(None),
+            Assessment.cancelled_at.is_(None),
+        )
+        .order_by(clinical_facts.ANSWERED_AT.desc(), Assessment.id.desc())
+    )
+    return [
+        SentForm(
+            ref=form.ref,
+            title=form_state.form_words(work, form, language).title,
+            at=form.answered_at or form.submitted_at or form.issued_at,
+            mode=form.mode or "web",
+            by_proxy=form.answered_by == "proxy",
+            readable=_may_read(work, form, form_session),
+        )
+        for form in work.session.scalars(query)
+    ]
+
+
+def read_sent_form(
+    work: UnitOfWork, participant: Participant, ref: str, form_session: FormSession | None, language: str
+) -> FormState | None:
+    """Return a form that was sent for ``participant``, to be read only.
+
+    None for any form that ``list_sent_forms`` does not call readable.
+    """
+    form = work.session.scalar(
+        select(Assessment).where(
+            Assessment.participant_id == participant.id, Assessment.ref == ref, Assessment.cancelled_at.is_(None)
+        )
+    )
+    if form is None or not _may_read(work, form, form_session):
+        return None
+    return form_state.read_assessment(work, form, participant, language)
+
+
+def _may_read(work: UnitOfWork, form: Assessment, form_session: FormSession | None) -> bool:
+    """Return True if the page may show the answers of ``form``, which was sent.
+
+    A card with its PIN shows every form but those that a proxy answered. A link or code shows only the form that this
+    browser sent a short time ago, because messages are forwarded and phones are shared.
+    """
+    if form.submitted_at is None or work.catalogue.instrument_or_none(form.instrument) is None:
+        return False
+    if form_session is None:
+        return form.answered_by != "proxy"
+    return form.id == form_session.assessment.id and was_sent_by_session(work, form_session)
+
+
+def has_unread_advice(work: UnitOfWork, form: Assessment) -> bool:
+    """Return True while emergency advice on ``form`` waits to be confirmed."""
+    query = select(Alert.id).where(Alert.assessment_id == form.id, Alert.advice != "", Alert.advised_at.is_(None))
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def was_sent_by_session(work: UnitOfWork, form_session: FormSession) -> bool:
     """Return True if this browser may still show the answers of the form that was sent.
 
     It had pressed Start before the form was sent, a short time ago, and no proxy answered. A link or code that is
@@ -94,7 +176,7 @@ def read_trend(work: UnitOfWork, form_session: FormSession, outcome: SubmissionO
     plan = work.catalogue.plan_or_none(person.plan)
     if plan is None or not plan.participant_trend or form.instrument != plan.checkin:
         return None
-    if person.trend_hidden_at is not None or not was_sent_here(work, form_session):
+    if person.trend_hidden_at is not None or not was_sent_by_session(work, form_session):
         return None
     if outcome.level >= Level.URGENT or outcome.advice:
         return None

@@ -37,9 +37,11 @@ pages.before_request(form_session_pages.require_form_body)
 def template_values() -> dict[str, Any]:
     """Return values for all templates.
 
-    ``fetched``: the script asked, and has the styles already. ``gap``: what separates two sentences.
+    ``fetched``: the script asked, and has the styles already. ``gap``: what separates two sentences. ``text_size``: the
+    larger text that was chosen in this browser.
     """
-    return {"fetched": "X-Fetch" in request.headers, "gap": typography.sentence_gap(request_context.language())}
+    gap = typography.sentence_gap(request_context.language())
+    return {"fetched": "X-Fetch" in request.headers, "gap": gap, "text_size": form_session_pages.text_size()}
 
 
 @pages.get("/a/<token>", endpoint="link")
