@@ -369,7 +369,7 @@ def test_earlier_alerts_and_who_can_be_asked_stand_on_the_page(any_clinic, clock
         doctor.phone_sealed = work.vault.seal(PHONE)
     found = alert_page(any_clinic, "E01").background
     assert [(case.level, case.outcome) for case in found.earlier] == [(Level.URGENT, "")]
-    assert [(one.name, one.role) for one in found.on_call] == [("Nurse", "nurse")]
+    assert [(one.name, one.role, one.is_reader) for one in found.on_call.people] == [("Nurse", "nurse", True)]
     assert [(one.name, one.phone) for one in found.investigators] == [("Investigator", PHONE)]
     monitor = alert_page(any_clinic, "E01", role="monitor").background
     assert [(one.name, one.phone) for one in monitor.investigators] == [("Investigator", "")]

@@ -47,6 +47,7 @@ def test_from_the_email_to_the_to_do_list(
     page.get_by_role("link", name="I have saved them, continue").click()
     expect(page.get_by_role("heading", name="To do")).to_be_visible()
 
+    page.locator("header summary:visible").last.click()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(PASSWORD)

@@ -76,7 +76,8 @@ def test_an_alert_is_acknowledged_and_graded_by_keyboard(
     with page.expect_navigation():
         page.keyboard.press("Enter")
     with page.expect_navigation():
-        page.locator("#judged a.btn").press("Enter")
+        page.locator("#judged summary").first.press("Enter")
+        page.locator("#judged .acts a").first.press("Enter")
 
     page.locator("main").focus()
     goes_to(page, "input[name=grade]", 8)
