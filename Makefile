@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset test test-fast check format messages model model-faults schemas requirements bench screenshots picture dependencies
+.PHONY: help run demo-reset test test-fast check format messages model model-faults schemas requirements mutate bench screenshots picture dependencies
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,11 @@ model: dependencies ## random histories of alerts against an independent referen
 
 model-faults: dependencies ## take out each fix of the alerts' life and show that the model finds it
 	@$(BIN)/python -m tests.alerts.model_faults
+
+# Continues where it was stopped. MUTANTS='pro.core.triage*' tries some only.
+mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; stop and continue at will)
+	@$(BIN)/mutmut run --max-children 2 $(MUTANTS)
+	@$(BIN)/python -m bench.mutants
 
 format: dependencies ## format the code
 	@$(BIN)/ruff check --fix .

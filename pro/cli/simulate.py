@@ -31,9 +31,9 @@ def simulate(
 ) -> None:
     """Evaluate all stored forms with the rules in use and with PLAN_FILE, and report the differences.
 
-    Nothing is written. Forms are judged with the facts, the baseline and the previous answers that were kept when they
-    were opened; rules about missed forms and the screening of free texts are not replayed. Ends with status 3 if an
-    emergency or a sign of an ulcer would be lost, with 1 if the file is no plan.
+    Nothing is written. Forms are evaluated with the facts, the baseline and the previous answers that were stored when
+    they were opened; rules about missed forms and the screening of free texts are not repeated. Exits with status 3 if
+    an emergency or a sign of an ulcer would be lost, with 1 if the file is not a plan.
     """
     plans = require_app_context().catalogue.plans
     old = plans.get(plan_id) if plan_id else next(iter(plans.values()))
@@ -65,11 +65,11 @@ def _json(run: SimulationRun) -> str:
 
 def _lines(run: SimulationRun) -> list[str]:
     found = run.difference
-    lines = [f"{found.forms} forms judged, {found.changed_forms} differently."]
+    lines = [f"{found.forms} forms evaluated, {found.changed_forms} differently."]
     if run.left_out:
         lines.append(f"{run.left_out} participants are left out: they want no further use of their data.")
     if found.broken:
-        lines.append(f"{found.broken} forms could not be judged.")
+        lines.append(f"{found.broken} forms could not be evaluated.")
     if found.lost_emergencies:
         lines.append(f"WARNING: {found.lost_emergencies} emergencies would be lost.")
     if found.lost_ulcers:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, negotiate_language
+from pro.web.refusals import NP_
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,16 @@ def test_an_unknown_text_is_shown_as_it_is_and_percent_signs_stay(catalogs):
         assert words.gettext("No such text, 100 %") == "No such text, 100 %"
         assert words.gettext("No such %(thing)s", thing="血%s") == "No such 血%s"
         assert words.ngettext("%(num)s odd thing", "%(num)s odd things", 2) == "2 odd things"
+
+
+def test_a_text_with_several_meanings_has_one_translation_for_each(catalogs):
+    """Found: the state "Open" of a form was translated like the button "Open", a failed message like a failed test."""
+    chinese, english = catalogs.translator("zh_Hans"), catalogs.translator("en")
+    assert chinese.gettext(NP_("form state", "Open")) != chinese.gettext("Open")
+    assert chinese.gettext(NP_("message", "Failed")) != chinese.gettext(NP_("test alert", "Failed"))
+    assert english.gettext(NP_("form state", "Open")) == english.gettext("Open") == "Open"
+    for words in (chinese, english):
+        assert words.gettext(NP_("no such context", "Open")) == "Open"
 
 
 def test_a_time_is_shown_where_the_study_is(catalogs):

@@ -36,13 +36,13 @@ def test_what_would_be_lost_is_a_warning_and_status_3(
     found = json.loads(app.test_cli_runner().invoke(args=["simulate", str(changed), "--json"]).output)
     assert (found["forms"], found["lost_emergencies"]) == (1, 1)
     late = app.test_cli_runner().invoke(args=["simulate", str(changed), "--since", "2026-03-03"])
-    assert (late.exit_code, "0 forms judged" in late.output) == (0, True)
+    assert (late.exit_code, "0 forms evaluated" in late.output) == (0, True)
 
 
 def test_invented_answers_and_the_rules_in_use(app: Flask, seeded: Study) -> None:
     done = app.test_cli_runner().invoke(args=["simulate", str(FILE), "--generated", "50"])
     assert done.exit_code == 0
-    assert "50 forms judged, 0 differently." in done.output
+    assert "50 forms evaluated, 0 differently." in done.output
 
 
 def test_no_plan_and_no_such_study(app: Flask, seeded: Study, tmp_path: Path) -> None:

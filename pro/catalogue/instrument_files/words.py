@@ -55,6 +55,9 @@ class ItemWordsFile(FilePart):
         default={},
         description="Other words for an option in a typed reply; {name} puts in each word of a group of synonym_groups",
     )
+    other_names: tuple[str, ...] = Field(
+        default=(), description="Names besides ``short`` that may be typed for the item where it stands in a list"
+    )
 
 
 class WordsFile(FilePart):
@@ -107,6 +110,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             MappingProxyType(synonyms),
             raw.proxy,
             raw.proxy_short,
+            raw.other_names,
         )
     words = with_checksum(
         Words(

@@ -23,8 +23,8 @@ def triage(context: click.Context, plan: str, file: BinaryIO, plans: Path | None
     """Evaluate cases with the rules of PLAN. Input: one JSON object per line. Output: level and fired rules.
 
     Reads FILE, or standard input. Each line has an id, answers and, if wanted, baseline, previous, context, submitted
-    (true unless said) and instrument. A line that cannot be judged comes out with an error and no level, the rest goes
-    on, and the command ends with status 1.
+    (true unless said) and instrument. A line that cannot be evaluated comes out with an error and no level, the rest is
+    evaluated, and the command exits with status 1.
     """
     known = plan_files(plans)
     if plan not in known:

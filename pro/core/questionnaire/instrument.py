@@ -172,7 +172,7 @@ class ItemWords:
     line may break. A code without a label is shown as its number. ``synonyms``: other words for an option in a typed
     reply; never shown. For a list they are synonyms of the code 0, "none of these". ``proxy``: the question as it is
     put to a proxy, about the participant; "" where ``question`` addresses no one. ``proxy_short``: likewise for
-    ``short``.
+    ``short``. ``other_names``: names besides ``short`` that may be typed for the item in a list; never shown.
     """
 
     question: str
@@ -183,6 +183,7 @@ class ItemWords:
     synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     proxy: str = ""
     proxy_short: str = ""
+    other_names: tuple[str, ...] = ()
 
     @property
     def plain(self) -> str:

@@ -202,7 +202,8 @@ def _phrase_entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, S
         for member in item.lists:
             if member in one.items:
                 sense = Sense("member", frozenset({member}), True)
-                yield from ((name, sense) for name in (one.items[member].short, one.items[member].plain))
+                listed = one.items[member]
+                yield from ((name, sense) for name in (listed.short, listed.plain, *listed.other_names))
 
 
 @dataclass(frozen=True, slots=True)
