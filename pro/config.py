@@ -145,7 +145,7 @@ class Config:
         """
         found = {}
         if not self.data_keys or not all(map(_data_key, self.data_keys)):
-            found["data_keys"] = "PRO_DATA_KEYS holds something that is no Fernet key; `flask new-key` makes one."
+            found["data_keys"] = "PRO_DATA_KEYS has a value that is not a Fernet key; `flask new-key` makes one."
         if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             found["database_url"] = "PRO_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://."
         if self.alibaba_api_url and not GATEWAY.fullmatch(self.alibaba_api_url):
@@ -182,9 +182,9 @@ class Config:
         if not self.base_url.startswith("https://"):
             found.append("PRO_BASE_URL must start with https://, because links carry a participant's access.")
         if self.mail != "smtp":
-            found.append("PRO_MAIL must be smtp; with console or file nobody would get an alert.")
+            found.append("PRO_MAIL must be smtp; with console or file no alert reaches staff.")
         if not ADDRESS.fullmatch(parseaddr(self.mail_from)[1]):
-            found.append("PRO_MAIL_FROM must hold the address that mails come from, as in ePRO <name@domain>.")
+            found.append("PRO_MAIL_FROM must be the sender address of emails, for example ePRO <name@domain>.")
         if self.mail == "smtp" and not self.smtp_starttls and self.smtp_host not in LOCAL_HOSTS:
             found.append("PRO_SMTP_STARTTLS must be yes for a mail server on another machine.")
         if self.mail == "smtp" and self.smtp_user and not self.smtp_password:
@@ -199,7 +199,7 @@ class Config:
         if token and (len(token) < 32 or _is_repetitive(token, SECRET_CHARACTERS)):
             found.append("PRO_METRICS_TOKEN must be a secret of at least 32 characters, or empty.")
         if self.sms in ("console", "file"):
-            found.append("PRO_SMS must be twilio or alibaba, or none if participants come by card and code only.")
+            found.append("PRO_SMS must be twilio or alibaba, or none if participants use cards and codes only.")
         return found + self._dangers_of_provider() + self._repeated_passwords()
 
     def _dangers_of_provider(self) -> list[str]:

@@ -61,7 +61,7 @@ def _days(path: Path, where: str, spans: tuple[str, ...]) -> set[date]:
         try:
             first, last = date.fromisoformat(start), date.fromisoformat(end or start)
         except ValueError as problem:
-            raise CatalogueError(path, where, f"“{span}” is not a day of the calendar.") from problem
+            raise CatalogueError(path, where, f"“{span}” is not a date.") from problem
         if not 0 <= (last - first).days < MAX_SPAN_DAYS:
             raise CatalogueError(path, where, f"“{span}” must run forward, and over fewer than {MAX_SPAN_DAYS} days.")
         found |= {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}

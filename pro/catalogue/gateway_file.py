@@ -100,7 +100,7 @@ def read_gateway(path: Path, provider: str = "") -> SmsGateway:
             raise CatalogueError(path, where, sentence)
         key = (entry.message, entry.language, entry.text)
         if key in seen:
-            raise CatalogueError(path, where, "This text stands there twice.")
+            raise CatalogueError(path, where, "This text appears twice.")
         seen.add(key)
     return SmsGateway(
         provider=file.provider,

@@ -139,7 +139,7 @@ def _rows(path: Path, file: LexiconFile, concept: str) -> Iterator[Row]:
         for number, source in enumerate(sources, start=1):
             where = f"words.{concept}.{language}, number {number}"
             if source in seen:
-                raise CatalogueError(path, where, f"“{source}” is there twice.")
+                raise CatalogueError(path, where, f"“{source}” appears twice.")
             seen.add(source)
             try:
                 yield from parse_words(source, file.groups)

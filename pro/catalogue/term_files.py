@@ -23,7 +23,9 @@ class TermFile(FilePart):
 
     english: Text
     grades: tuple[Grade, ...] = Field(min_length=1)
-    specify: bool = Field(False, description="The term stands for others: whoever chooses it must write which")
+    specify: bool = Field(
+        False, description="The term stands for others: the clinician who chooses it must specify which"
+    )
 
 
 class TermsFile(FilePart):
@@ -33,7 +35,7 @@ class TermsFile(FilePart):
     version: Text
     verified: bool = Field(description="True once a second person compared it with the standard")
     terms: dict[Name, TermFile] = Field(min_length=1)
-    report_hours: int = Field(24, ge=1, le=720, description="A serious event is reported within so many hours")
+    report_hours: int = Field(24, ge=1, le=720, description="Hours within which a serious adverse event is reported")
     suspects: dict[Name, tuple[Name, ...]] = {}
 
 
@@ -67,7 +69,7 @@ def read_terms(path: Path) -> TermList:
     for key, offered in file.suspects.items():
         for name in offered:
             if name not in file.terms:
-                raise CatalogueError(path, f"suspects.{key}", f"There is no term called “{name}”.")
+                raise CatalogueError(path, f"suspects.{key}", f"There is no term “{name}”.")
     terms = {name: Term(name, term.english, term.grades, term.specify) for name, term in file.terms.items()}
     suspects = MappingProxyType(dict(file.suspects))
     return TermList(file.id, file.version, file.verified, MappingProxyType(terms), suspects, file.report_hours)

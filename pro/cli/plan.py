@@ -36,13 +36,13 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SENTENCES = {
     "unknown": "this study has no such anchor.",
     "number": "{numbers}.",
-    "twice": "it is there twice.",
+    "twice": "it appears twice.",
     "future": "{on} lies in the future, and this is recorded once it has happened{or_planned}.",
     "too_far": "{on} is more than two years ahead.",
     "long_ago": "{on} is more than ten years ago.",
     "not_planned": "it cannot be planned; record it once it has happened.",
     "before": "{on} is before {other} ({other_on}).",
-    "order": "{on} is before {other} ({other_on}); numbers must follow the calendar.",
+    "order": "{on} is before {other} ({other_on}); higher numbers need later dates.",
     "needs": "there is no {other} by {on}.",
     "after_last": "{on} is after {other} ({other_on}).",
 }

@@ -122,7 +122,7 @@ class _CaseReader:
         if len(found) < len(pairs):
             times = Counter(name for name, _ in pairs)
             double = next(name for name in times if times[name] > 1)
-            self.problems.append(f"“{_cut(double)}” is there twice; keep one")
+            self.problems.append(f"“{_cut(double)}” appears twice; keep one")
         return found
 
 
@@ -136,7 +136,9 @@ def _identity(row: Mapping[str, object]) -> str | int:
 def _instrument(row: Mapping[str, object], plan: StudyPlan, instruments: Mapping[str, Instrument]) -> Instrument:
     name = row.get("instrument", plan.instruments[0])
     if not isinstance(name, str) or name not in plan.instruments:
-        raise CaseRefused(f"instrument {_shown(name)} is not judged by {plan.id}; it has {', '.join(plan.instruments)}")
+        raise CaseRefused(
+            f"instrument {_shown(name)} is not evaluated by {plan.id}; it has {', '.join(plan.instruments)}"
+        )
     return instruments[name]
 
 

@@ -49,7 +49,7 @@ def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typ
     where = f"/staff/people/{person.id}"
     desk.open(where)
     assert desk.post(where, do="role", role="monitor", reason="").status_code == 400
-    assert "Enter the reason for the corrections" in desk.page
+    assert "Enter a short reason" in desk.page
     assert desk.post(where, do="role", role="monitor", reason="works as monitor now").location == where
     sent = {"do": "note", "text": "Called, will come at eight"}
     gone = other.post(alert, **sent)
@@ -76,7 +76,7 @@ def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded:
     desk.post(where, do="close", reason="left the hospital")
     assert StaffBrowser(app).sign_in(nurse).status_code == 401
     desk.open("/staff/people")
-    assert "Closed 09:00" in desk.page
+    assert "Deactivated 09:00" in desk.page
     desk.open(where)
     desk.post(where, do="reopen", reason="came back to us")
     assert StaffBrowser(app).sign_in(nurse).status_code == 303

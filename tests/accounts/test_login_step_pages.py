@@ -90,7 +90,7 @@ def test_the_password_leads_to_the_code_and_the_code_to_the_page(
     lost.open("/staff/code?lang=en")
     assert lost.press(code=codes[3].lower()).location == "/staff/"
     lost.open("/staff/")
-    assert "9 are left" in lost.page
+    assert "9 left" in lost.page
 
 
 def test_half_a_session_ends_after_ten_minutes(
@@ -252,7 +252,7 @@ def test_an_invitation_becomes_an_account_once(app: Flask, app_context: AppConte
     assert new.open("/staff/").status_code == 200
     late = StaffBrowser(app)
     assert late.open(f"{link}?lang=en").status_code == 410
-    assert "This code was already used" in late.page
+    assert "This invitation has already been used" in late.page
     assert late.open("/staff/invitation/nothing").status_code == 404
     with transaction(app_context.engine) as session:
         account = session.scalars(select(StaffMember).where(StaffMember.email == "zhao@example.org")).one()

@@ -152,7 +152,7 @@ def test_an_admission_without_a_serious_event_is_asked_about(
     ended = {"do": "close", "alert": alerts, "disposition": "admitted"}
     assert desk.post(path, **ended).status_code == 400
     assert "Confirm: this admission is not a serious adverse event?" in desk.page
-    assert f'href="{path}/assess">Assess it as serious' in desk.page
+    assert f'href="{path}/assess">Assess as serious' in desk.page
     assert rows(app_context, AlertClosure) == []
 
 
@@ -171,7 +171,7 @@ def test_the_second_to_assess_sees_the_first_and_keeps_what_was_typed(
     assess(desk, path, **JUDGED)
     answer = assess(desk, path, **(JUDGED | {"grade": "3", "action": "other words"}))
     assert answer.status_code == 409
-    assert "Investigator assessed this participant meanwhile" in desk.page
+    assert "Investigator assessed this participant at" in desk.page
     assert "other words" in desk.page
     assert 'name="seen" type="hidden" value="1"' in desk.page
     assert len(rows(app_context, Grading)) == 1
@@ -184,7 +184,7 @@ def test_whether_it_is_new_is_asked_where_an_event_goes_on(
     assess(desk, path, **JUDGED)
     again = JUDGED | {"seen": "1"}
     assert assess(desk, path, **again).status_code == 400
-    assert "Choose one of the grades shown" in desk.page
+    assert "Choose one of the options shown" in desk.page
     known = again | {"event": "1", "shown": "1:epistaxis", "from_on": "2026-03-02"}
     assert assess(desk, path, **known).status_code == 303
     assert len(rows(app_context, AdverseEvent)) == 1

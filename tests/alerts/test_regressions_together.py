@@ -179,7 +179,7 @@ def test_an_event_that_was_slipped_in_with_an_older_date_is_named(any_clinic, cl
     any_clinic.start(any_clinic.qlq).save(Q1=1)
     last = next(row.id for row in any_clinic.rows(AuditEntry) if row.action == "alert.acknowledged")
     (problem,) = seal(any_clinic.app_context).problems
-    assert problem == f"Event {last} is dated 2026-03-02 03:00 UTC but was written later."
+    assert problem == f"Audit entry {last} is dated 2026-03-02 03:00 UTC but was written later."
 
 
 def test_nobody_who_writes_waits_while_the_trail_is_verified(app_context, app, seeded):
@@ -238,7 +238,7 @@ def test_a_finding_whose_answer_was_changed_says_so(any_clinic):
     phone.save(faint=2)
     assert case_of(any_clinic).sentence == rule_words(any_clinic, "E05")
     phone.save(faint=0)
-    assert case_of(any_clinic).sentence == f"{rule_words(any_clinic, 'E05')} (the answer was changed since)"
+    assert case_of(any_clinic).sentence == f"{rule_words(any_clinic, 'E05')} (answer changed later)"
     assert rule_words(any_clinic, "E05", "zh_Hans") in case_of(any_clinic, "zh_Hans").sentence
     assert "since" not in case_of(any_clinic, "zh_Hans").sentence
     phone.save(odor=3)

@@ -68,7 +68,7 @@ def test_an_alert_that_came_later_is_not_taken_unseen(
     desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids)
     assert {alert for alert, by in _acknowledged(app_context).items() if by is None} == later
     desk.open(f"/staff/alerts/{ids[0]}")
-    assert "new alert arrived while you were reading" in desk.page
+    assert "new alerts arrived while you were reading" in desk.page
     assert "Acknowledge and take responsibility" in desk.page
 
 
@@ -157,7 +157,7 @@ def test_a_note_typed_into_an_ended_session_comes_back_after_sign_in(
     assert answer.status_code == 307, "the browser posts the note on to the sign-in page"
     coordinator = seeded.staff["coordinator"]
     assert desk.post(f"{answer.location}&lang=en", do="note", text="Phoned, no answer <yet>").status_code == 401
-    assert "Your unsaved text is not saved yet" in desk.page
+    assert "Your text is not saved yet" in desk.page
     back = desk.press(email=coordinator.email, password=factories.PASSWORD)
     assert back.status_code == 200
     assert "Phoned, no answer &lt;yet&gt;</textarea>" in back.text

@@ -71,7 +71,7 @@ def test_an_old_page_signs_no_grading_and_keeps_what_was_typed(
     phone.page("last", {"free_text": "大出血止不住"})
     said = {"do": "none", "seen": "0", "none_reason": "no_symptom", "action": "only a date", "password": PASSWORD}
     assert desk.post(path, **said, alert=old).status_code == 409
-    assert "Nothing is signed yet" in desk.page
+    assert "Nothing was signed" in desk.page
     assert "only a date" in desk.page
     assert len(shown(desk.page)) == 2
     with transaction(app_context.engine) as session:

@@ -161,15 +161,21 @@ class Act:
 DOCTORS = ("investigator", "second")
 ACTS = {
     "acknowledge": Act(
-        TwoInvestigators.alert, ("nurse", "coordinator"), {"do": "acknowledge"}, Alert, "{name} was first, 09:00"
+        TwoInvestigators.alert,
+        ("nurse", "coordinator"),
+        {"do": "acknowledge"},
+        Alert,
+        "{name} already acknowledged this at 09:00",
     ),
-    "take over": Act(acknowledged, ("nurse", "investigator"), {"do": "take_over"}, Handover, "{name} was first, 09:00"),
+    "take over": Act(
+        acknowledged, ("nurse", "investigator"), {"do": "take_over"}, Handover, "{name} has been the owner since 09:00"
+    ),
     "grade": Act(
         acknowledged,
         DOCTORS,
         {**JUDGED, "action": "words of {who}"},
         Grading,
-        "{name} assessed this participant meanwhile, 09:00",
+        "{name} assessed this participant at 09:00, while you were working",
         "words of {who}",
         "/assess",
     ),
@@ -178,7 +184,7 @@ ACTS = {
         ("nurse", "investigator"),
         {"do": "close", "disposition": "no_action", "reason": "words of {who}"},
         AlertClosure,
-        "{name} was first, 09:00",
+        "{name} already closed this at 09:00",
         "words of {who}",
     ),
     "known and stable": Act(
@@ -186,18 +192,18 @@ ACTS = {
         ("nurse", "investigator"),
         {"do": "stable", "items": "breath", "reason": "words of {who}"},
         ClinicalFact,
-        "{name} had marked this already, 09:00",
+        "{name} already marked this at 09:00",
         "words of {who}",
     ),
     "endoscopy asked": Act(
-        ulcers, ("nurse", "coordinator"), {"do": "ask"}, Endoscopy, "Nothing was saved: {name} was first, 09:00"
+        ulcers, ("nurse", "coordinator"), {"do": "ask"}, Endoscopy, "Nothing was saved: {name} was faster, 09:00"
     ),
     "endoscopy done": Act(
         endoscopy,
         ("nurse", "investigator"),
         {"do": "done", **FINDING, "finding": "words of {who}"},
         Endoscopy,
-        "Nothing was saved: {name} was first, 09:00",
+        "Nothing was saved: {name} was faster, 09:00",
         "words of {who}",
     ),
     "decision": Act(
@@ -235,7 +241,7 @@ ACTS = {
         ("nurse", "coordinator"),
         {"do": "withdraw", "scope": "data", "told": "words of {who}"},
         Consent,
-        "{name} had recorded the withdrawal already, 09:00",
+        "{name} already recorded the withdrawal at 09:00",
         "words of {who}",
     ),
 }

@@ -50,13 +50,13 @@ def test_the_link_of_the_mail_leads_through_the_door_to_the_button(
     assert "每周警报演练" in desk.page or "weekly test alert" in desk.page
     assert desk.sign_in(nurse, path=answer.location).location == f"/staff/drills/{number}"
     desk.open(f"/staff/drills/{number}")
-    for words in ("不涉及任何受试者", "确认收到", "Nurse", "Investigator", "已发出", "进行中"):
+    for words in ("不涉及任何受试者", ">确认收到</button>", "Nurse", "Investigator", "已发出", "进行中"):
         assert words in desk.page, words
     assert "NPC-0" not in desk.page
     assert desk.post(f"/staff/drills/{number}").status_code == 303
     desk.open(f"/staff/drills/{number}")
     assert "谢谢，已确认收到警报演练。" in desk.page
-    assert "确认收到" not in desk.page
+    assert ">确认收到</button>" not in desk.page
     found = read_weekly_alert(app_context, number)
     assert (found.confirmed_by, found.confirmed_at) == (nurse.id, clock.now)
     desk.post(f"/staff/drills/{number}")

@@ -63,7 +63,7 @@ def test_the_start_page_leads_to_the_chat_and_back(phone: ChatBrowser, seeded: S
     assert f'href="{way.path}/chat"' in phone.page
     phone.open(f"{way.path}/chat")
     assert f'href="{way.path}"' in phone.page
-    assert "这是自动问答，没有人在线" in phone.page
+    assert "问题是自动发的，没有人在线等着。" in phone.page
     assert all_rows(app_context) == before
     answer = phone.press(by="helped")
     assert answer.headers["Location"] == f"/f/{way.ref}/chat"
@@ -121,7 +121,7 @@ def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
         "您： 没有",
         "我们： 过去24小时 您的呼吸怎么样？",
         "您： 快走或上楼时气短",
-        "我们： 过去24小时 胸痛、胸闷或胸口发紧？",
+        "我们： 过去24小时 有没有胸痛、胸闷或胸口发紧？",
     ]
     assert "这是自动问答，没有人在线。有急事请打120。" in begun.bubbles[0]
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
@@ -164,7 +164,7 @@ def test_what_is_not_understood_is_said_kindly_and_stored_nowhere(
         ("7", "This is not one of the answers", ""),
         ("", "Nothing was typed", ""),
         ("3\x003", "One of the characters cannot be saved", "3\x003"),
-        ("x" * 1001, "This has 1001 characters; up to 1000 fit", "x" * 1001),
+        ("x" * 1001, "This has 1001 characters; at most 1000 are possible", "x" * 1001),
     ],
 )
 def test_a_sentence_says_what_to_do(

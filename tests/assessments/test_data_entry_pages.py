@@ -115,11 +115,11 @@ def test_a_quiet_interview_leads_back_to_the_participant(
         ({"day": "yesterday"}, "Enter the date as year, month and day, for example 2026-11-22"),
         ({"time": "half nine"}, "Enter the time as hours and minutes, for example 14"),
         ({"answered_by": ""}, "Choose who answered"),
-        ({"mode": "web"}, "Choose one of the grades shown"),
+        ({"mode": "web"}, "Choose one of the options shown"),
         ({"weight": "600"}, "The value is too high"),
-        ({"weight": "heavy"}, "Please type a number"),
+        ({"weight": "heavy"}, "Enter a number"),
         ({"free_text": "x" * 501}, "too long"),
-        ({"bleed": 0, "bleed_now": 1}, "Bleeding right now</b>: This is not asked"),
+        ({"bleed": 0, "bleed_now": 1}, "Bleeding right now</b>: This question is not asked"),
         ({"pain": 2}, "This question is not asked because of other answers"),
         ({"other7": ["pain", "none"]}, "“None of these” is selected together with others"),
         ({"breath": 9}, "This is not a possible answer"),
@@ -209,8 +209,8 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     second.open("/staff/?show=papers")
     assert check in second.page
     second.open(check)
-    assert "Typed: Short of breath when walking fast or upstairs" in second.page
-    assert "Typed: left out" in second.page
+    assert "Entered: Short of breath when walking fast or upstairs" in second.page
+    assert "Entered: left blank" in second.page
     same = {"q-weight": "58.0", "q-other7": "pain"}
     assert second.post(check, **same).status_code == 400
     assert "Confirm that you have verified every answer against the original" in second.page

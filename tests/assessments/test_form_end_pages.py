@@ -123,7 +123,7 @@ def test_the_review_shows_every_answer_and_leads_back_to_itself(
     to_the_review(begun)
     review = begun.at
     assert "您跳过了，没有答" in begun.page
-    assert "有1题没有回答。" in begun.page
+    assert "还有1题没答。" in begun.page
     assert "这些都没有" in begun.page
     assert "现在补上" in begun.page
     ref = seeded.chinese.checkin.ref
@@ -138,7 +138,7 @@ def test_the_review_shows_every_answer_and_leads_back_to_itself(
     assert begun.shown == "bleed_now", "a change that asks more asks it before the review"
     begun.tap(0)
     assert begun.at == f"/f/{ref}/{int(review.rpartition('/')[2]) + 1}"
-    assert "有1题没有回答" not in begun.page
+    assert "还有1题没答" not in begun.page
 
 
 @pytest.mark.parametrize(

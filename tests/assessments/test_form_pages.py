@@ -44,7 +44,7 @@ def test_a_preview_of_the_link_changes_nothing(
         assert phone.client.head(seeded.chinese.checkin.path).status_code == 200
     assert all_rows(app_context) == before
     assert "NPC-001" in phone.page
-    assert "大约20题，4分钟左右" in phone.page
+    assert "大约20个问题，4分钟左右" in phone.page
 
 
 def test_start_opens_the_form_and_remembers_this_browser(
@@ -96,7 +96,7 @@ def test_a_code_is_taken_however_it_is_written(phone: ParticipantBrowser, seeded
     ("typed", "sentence"),
     [
         ("", "请先输入填写码。"),
-        ("ABCD-345", "少了1位。"),
+        ("ABCD-345", "还少1位。"),
         ("ABCD-34567", "多了1位。"),
         ("ABCD-0000", "没有0、1、2"),
         ("ABCD-3456", "请看着卡片，一位一位再对一遍。"),
@@ -285,7 +285,7 @@ def test_the_title_and_the_address_tell_no_answer(begun: ParticipantBrowser, see
     assert begun.shown == "bleed_now"
     title = re.search(r"<title>(.*?)</title>", begun.page)
     assert title
-    assert title[1] == "第2题 · 身体情况记录"
+    assert title[1] == "第2题 · 身体情况问卷"
     assert "bleed" not in begun.at
 
 
@@ -427,6 +427,6 @@ def test_a_language_switch_in_the_middle_loses_nothing(
     assert link
     begun.open(link[1])
     assert begun.shown == "chest"
-    assert "Chest pain" in begun.page
+    assert "How bad was any chest pain" in begun.page
     begun.tap(0)
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0, "breath": 1, "chest": 0}

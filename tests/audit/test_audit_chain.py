@@ -116,14 +116,20 @@ def test_more_events_than_a_batch_are_sealed_in_order(app_context):
             "UPDATE event SET new = NULL WHERE id = 2",
             "Audit entry 2, sealed at position 2, differs from what was sealed.",
         ),
-        ("UPDATE event SET at = '2026-03-02 01:00:01' WHERE id = 2", "Event 2, sealed at position 2, is not what was"),
+        (
+            "UPDATE event SET at = '2026-03-02 01:00:01' WHERE id = 2",
+            "Audit entry 2, sealed at position 2, differs from what was",
+        ),
         ("DELETE FROM seal WHERE position = 1", "Position 1 of the chain is missing; position 2 follows."),
         ("DELETE FROM seal WHERE position = 3", "Position 3 of the chain is missing; position 4 follows."),
         (
             "UPDATE seal SET digest = 'x' WHERE position = 4",
             "Audit entry 4, sealed at position 4, differs from what was sealed.",
         ),
-        ("UPDATE seal SET position = position + 10 WHERE position = 5", "Place 5 of the chain is missing; position 15"),
+        (
+            "UPDATE seal SET position = position + 10 WHERE position = 5",
+            "Position 5 of the chain is missing; position 15",
+        ),
     ],
 )
 def test_what_was_changed_afterwards_is_found(any_app_context, sql, sentence):
@@ -173,7 +179,7 @@ def test_a_row_slipped_in_between_is_found_when_it_is_sealed_late(any_app_contex
         )
     clock.move(minutes=30)
     (problem,) = check(any_app_context).problems
-    assert problem.startswith("1 events wait for their seal, the oldest since 2026-03-02 02:00 UTC")
+    assert problem.startswith("1 audit entries are not sealed yet; the oldest is from 2026-03-02 02:00 UTC")
 
 
 def test_waiting_for_the_seal_is_no_problem_for_ten_minutes(any_app_context, clock):

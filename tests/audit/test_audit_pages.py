@@ -99,11 +99,23 @@ def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, 
 @pytest.mark.parametrize(
     ("action", "new", "said"),
     [
-        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("关于：溃疡", "决定：暂停")),
-        ("endoscopy.done", {"done_on": "2026-03-02", "result": "necrosis", "grade": 3}, ("内镜结果：坏死", "分级：3")),
-        ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("结局：门诊处理",)),
-        ("adverse_event.recorded", {"term": "epistaxis", "onset": "2026-03-02"}, ("术语：鼻出血", "开始：2026-03-02")),
-        ("grading.signed", {"grade": None, "serious": False, "none": "no_symptom"}, ("严重：否", "没有这个症状")),
+        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("决定事项：溃疡", "决定：暂停")),
+        (
+            "endoscopy.done",
+            {"done_on": "2026-03-02", "result": "necrosis", "grade": 3},
+            ("内镜检查结果：坏死", "分级：3"),
+        ),
+        ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("处理结果：门诊处理",)),
+        (
+            "adverse_event.recorded",
+            {"term": "epistaxis", "onset": "2026-03-02"},
+            ("术语：鼻出血", "开始日期：2026-03-02"),
+        ),
+        (
+            "grading.signed",
+            {"grade": None, "serious": False, "none": "no_symptom"},
+            ("严重（SAE）：否", "没有这个症状"),
+        ),
         ("assessment.issued", {"visit": "rt_week.15"}, ("访视：放疗第15次",)),
         ("circumstance.set", {"ulcer_status": "confirmed"}, ("溃疡：确诊溃疡",)),
     ],

@@ -49,7 +49,7 @@ def test_the_lexicon_that_a_plan_names_must_be_there(tmp_path):
 
 
 BROKEN = [
-    ("id: npc_freetext", "id: other", "id", "they must be the same"),
+    ("id: npc_freetext", "id: other", "id", "use one name"),
     (
         "      emergency: [blood",
         "      loud: [blood",
@@ -75,7 +75,7 @@ BROKEN = [
         "  blood_picture:\n    zh_Hans: [",
         "  blood_picture:\n    zh_Hans: [血光, 血光, ",
         "words.blood_picture.zh_Hans, number 2",
-        "there twice",
+        "appears twice",
     ),
     (
         "  blood_picture:\n    zh_Hans: [",

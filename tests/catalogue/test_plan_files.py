@@ -178,20 +178,20 @@ def test_a_grade_is_only_ever_suspected():
             "- {level: watch, minutes: 0, to: [coordinator], channel: digest}",
             "- {level: watch, minutes: 5, to: [coordinator], channel: email}",
             "ladder",
-            "minute 0 of level watch",
+            "Level watch notifies nobody at minute 0",
         ),
         ("{level: watch, minutes: 0,", "{level: watch, minutes: 5,", "ladder", "it can only be used at minute 0"),
-        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "ladder", "one of the two"),
-        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "ladder", "one of the two"),
+        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "ladder", "write one of them"),
+        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "ladder", "write one of them"),
         ("minutes: 15,", 'minutes: 15, next_day: "12:00",', "ladder", "next_day can be used only with working_hours"),
         ("minutes: 30,", "minutes: 15,", "ladder", "at the same time"),
-        ('closes: "17:30"', 'closes: "7:30"', "settings.closes", "before it opens"),
+        ('closes: "17:30"', 'closes: "7:30"', "settings.closes", "is not after the opening time"),
         ("minutes: 15", "minutes: 40", "ladder", "order of time"),
         (
             "{level: urgent, minutes: 0, to: [on_call, investigator], channel: email}",
             "{level: urgent, minutes: 0, to: [on_call], channel: digest}",
             "ladder",
-            "too late",
+            "is too urgent for the daily digest",
         ),
         ("instruments: [npc_checkin, qlq_c30]", "instruments: [npc_checkin, other]", "instruments", "“other”"),
         ("submitted_only: [qlq_c30]", "submitted_only: [other]", "submitted_only", "“other”"),
@@ -265,17 +265,27 @@ def test_a_plan_under_another_name_is_refused(tmp_path):
     ("old", "new", "where", "sentence"),
     [
         ("{bleed: 4, bleed_now: 1}", "{bleeding: 4}", "drill.answers.bleeding", "no item of this name"),
-        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "drill.answers.bleed", "7 is no possible answer"),
+        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "drill.answers.bleed", "7 is not a possible answer to bleed"),
         ("{bleed: 4, bleed_now: 1}", "{bleed: 2, bleed_now: 1}", "drill.answers", "must be an emergency"),
         ("{bleed: 4, bleed_now: 1}", "{}", "drill.answers", ""),
         (
             "confirm_minutes: 60, instrument: npc_checkin",
             "confirm_minutes: 60, instrument: sf_36",
             "drill",
-            "known are",
+            "is not a known instrument of this plan",
         ),
-        ('weekday: wednesday, at: "10:00"', 'weekday: wednesday, at: "7:59"', "drill.at", "within the hours"),
-        ('weekday: wednesday, at: "10:00"', 'weekday: wednesday, at: "16:31"', "drill.at", "within the hours"),
+        (
+            'weekday: wednesday, at: "10:00"',
+            'weekday: wednesday, at: "7:59"',
+            "drill.at",
+            "must start and be confirmed (60 minutes) within working hours",
+        ),
+        (
+            'weekday: wednesday, at: "10:00"',
+            'weekday: wednesday, at: "16:31"',
+            "drill.at",
+            "must start and be confirmed (60 minutes) within working hours",
+        ),
         ('weekday: wednesday, at: "10:00"', 'weekday: sunday, at: "10:00"', "drill.weekday", ""),
         ("confirm_minutes: 60", "confirm_minutes: 0", "drill.confirm_minutes", ""),
     ],
@@ -305,8 +315,8 @@ def test_a_test_alert_is_as_the_file_says(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "where", "sentence"),
     [
-        ("treated: induction_day1", "treated: first_day", "stopping.treated", "The calendar has no anchor “"),
-        ("decision: cr_decision", "decision: ct", "stopping.decision", "The calendar has no anchor “"),
+        ("treated: induction_day1", "treated: first_day", "stopping.treated", "The visit schedule has no anchor “"),
+        ("decision: cr_decision", "decision: ct", "stopping.decision", "The visit schedule has no anchor “"),
         ("ulcers: 3, of_first: 10", "ulcers: 11, of_first: 10", "stopping.steps pause_study", "cannot be reached"),
         ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 24", "stopping.steps stop_study", "cannot be reached"),
         (
@@ -329,7 +339,7 @@ def test_a_test_alert_is_as_the_file_says(tmp_path):
             "sets: {ulcer_status: confirmed}",
             "sets: {ulcer_status: suspected}",
             "stopping",
-            "It counts confirmed ulcers, but the calendar has no anchor that confirms one",
+            "It counts confirmed ulcers, but the visit schedule has no anchor that confirms one",
         ),
     ],
 )
@@ -343,7 +353,7 @@ def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, se
 def test_a_term_without_grades_is_refused():
     rule = PLAN.stopping
     assert rule is not None
-    with pytest.raises(CatalogueError, match="no term called “ulcer”"):
+    with pytest.raises(CatalogueError, match="no term “ulcer”"):
         check_terms(Path("terms.yaml"), replace(rule, terms=("ulcer",)), TermList("list", terms={"headache": HEADACHE}))
     check_terms(Path("terms.yaml"), None, TermList())
 

@@ -200,7 +200,7 @@ def test_a_test_alert_started_by_hand_says_where_to_confirm_it(
     assert "/staff/drills/1" in done.output
     refused = run(app, "test-alert", "--plan", "no_such_plan")
     assert refused.exit_code == 1
-    assert "no study of this name" in refused.output
+    assert "Unknown study" in refused.output
 
 
 def test_a_test_alert_started_by_hand_without_recipients_says_so(

@@ -80,7 +80,7 @@ def test_what_differs_is_refused_and_so_is_the_start(mainland: Config, tmp_path:
     path = edited(tmp_path, old, "You get messages again.", hashed=True)
     result = run(mainland, "check", "--file", str(path))
     assert result.exit_code == 1
-    assert f"started  en: No registered text reads like this one, so it is not sent: {old}" in result.output
+    assert f"started  en: No approved template has this text, so it is not sent: {old}" in result.output
     production = replace(mainland, production=True, gateway_file=path)
     assert [one for one in problems_of(production) if "started en" in one and str(path) in one]
 

@@ -188,7 +188,7 @@ def test_any_text_is_accepted_by_its_item_or_refused(item, text):
     assert steer is None or found == ReplyCommand(steer)
 
 
-@given(st.sampled_from(CHOICES), st.integers(0, 10**40))
+@given(st.sampled_from([item for item in CHOICES if item.measured is None]), st.integers(0, 10**40))
 def test_a_number_that_is_no_code_is_no_answer(item, number):
     found = heard(item, str(number))
     assert found == (number if number in item.codes else UnclearReply("no_such_option"))

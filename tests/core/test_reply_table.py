@@ -389,7 +389,7 @@ def test_why_a_text_is_unclear(item, text, why):
         ("bleed", "3", True),
         ("bleed", "③。", True),
         ("bleed", "三", True),
-        ("bleed", "比几滴多，10分钟内止住", True),
+        ("bleed", "比几滴多，10分钟内止住了", True),
         ("bleed", "only streaks or a few drops", True),
         ("headache", "3 重", True),
         ("other7", "1、3", True),

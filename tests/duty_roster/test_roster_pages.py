@@ -75,7 +75,7 @@ def test_a_shift_is_added(desk: StaffBrowser, app_context: AppContext, seeded: S
 
 def test_a_refusal_names_the_conflicting_shift_and_keeps_what_was_typed(desk: StaffBrowser, seeded: Study) -> None:
     assert put(desk, seeded.staff["investigator"], "on_call") == 400
-    assert "Nurse holds this place from 08:00 to 1 May 09:00." in desk.page
+    assert "Nurse is already on this shift from 08:00 to 1 May 09:00." in desk.page
     assert 'value="2026-03-03T08:00"' in desk.page
     assert f'<option selected value="{seeded.staff["investigator"].id}">' in desk.page
     assert re.search(r'value="on_call" checked', desk.page)
@@ -97,7 +97,7 @@ def test_a_name_in_a_refusal_is_only_a_name(desk: StaffBrowser, app_context: App
             **FREE,
         },
     ).get_data(as_text=True)
-    assert "&lt;b&gt;100 %(x)s % holds this place" in raw
+    assert "&lt;b&gt;100 %(x)s % is already on this shift" in raw
     assert "<b>100" not in raw
 
 
@@ -106,7 +106,7 @@ def test_a_name_in_a_refusal_is_only_a_name(desk: StaffBrowser, app_context: App
     [
         ({"starts": "2026-03-04T08:00", "ends": "2026-03-03T08:00"}, "The end time is not after the start time."),
         ({"starts": "2026-03-01T08:00", "ends": "2026-03-02T08:00"}, "This time is in the past."),
-        ({"starts": "2026-03-03T08:00", "ends": "2026-05-03T08:00"}, "This is too long"),
+        ({"starts": "2026-03-03T08:00", "ends": "2026-05-03T08:00"}, "Too long: a shift at most 31 days"),
         ({"starts": "2062-03-03T08:00", "ends": "2062-03-04T08:00"}, "This is more than a year ahead"),
         ({"starts": "0001-01-01T00:00", "ends": "9999-12-31T23:59"}, "This is more than a year ahead"),
         ({"starts": "tomorrow", "ends": "2026-03-04T08:00"}, "Enter the date and time."),
@@ -122,7 +122,9 @@ def test_times_that_cannot_be_are_refused_in_a_sentence(
     assert standing(app_context) == []
 
 
-@pytest.mark.parametrize(("person", "words"), [("", "Choose a person."), ("x", "Choose a person."), ("999", "closed")])
+@pytest.mark.parametrize(
+    ("person", "words"), [("", "Choose a person."), ("x", "Choose a person."), ("999", "This account is deactivated")]
+)
 def test_no_person_and_an_unknown_person_are_refused(person: str, words: str, desk: StaffBrowser) -> None:
     assert desk.post(ROSTER, do="duty", plan=factories.PLAN, place="backup", person=person, **FREE).status_code == 400
     assert words in desk.page
@@ -149,7 +151,7 @@ def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seed
     nurse = seeded.staff["nurse"]
     times = {"starts": "2026-03-03T20:00", "ends": "2026-03-04T09:00"}
     assert desk.post(page, do="hand_over", person=nurse.id, **times).status_code == 400
-    assert "The stretch goes from tomorrow 08:00 to 4 Mar 08:00." in desk.page
+    assert "The shift is from tomorrow 08:00 to 4 Mar 08:00." in desk.page
     assert 'value="2026-03-03T20:00"' in desk.page
     said = {"do": "hand_over", "person": nurse.id, "both_places": "y", **times, "ends": "2026-03-04T08:00"}
     assert desk.post(page, **said).status_code == 303
@@ -199,7 +201,7 @@ def test_an_absence_is_refused_and_taken_back(desk: StaffBrowser, app_context: A
     data = {"absence-person": person, "absence-starts": "2026-03-05T00:00", "absence-ends": "2026-03-06T00:00"}
     assert desk.post(ROSTER, do="absence", **data).status_code == 303
     assert desk.post(ROSTER, do="absence", **data).status_code == 400
-    assert "Coordinator is down as away from 5 Mar 00:00 to 6 Mar 00:00 already." in desk.page
+    assert "Coordinator already has an absence from 5 Mar 00:00 to 6 Mar 00:00." in desk.page
     number = re.search(r'name="absence" value="([0-9]+)"', desk.page)
     assert number is not None
     assert desk.post(ROSTER, do="back", absence=number[1]).status_code == 303
@@ -222,7 +224,7 @@ def test_the_second_of_two_sees_what_the_first_did(
     for data in ({"do": "back"}, {"do": "hand_over", "person": seeded.staff["nurse"].id, **FREE}):
         assert second.post(page, **data).status_code == 303
         second.open(ROSTER)
-        assert "Nothing was changed: Coordinator had changed this already, 09:02." in second.page
+        assert "Nothing was changed: Coordinator already changed this at 09:02." in second.page
     assert standing(app_context) == []
     assert second.open(page).status_code == 303
 
@@ -255,7 +257,7 @@ def test_nobody_is_on_call_and_backup_at_once_without_a_word(
 ) -> None:
     """The nurse on call was put down as her own backup, and both steps of an alert reached one phone."""
     assert put(desk, seeded.staff["nurse"]) == 400
-    assert "Nurse holds the other place from 08:00 to 1 May 09:00" in desk.page
+    assert "Nurse already has the other shift from 08:00 to 1 May 09:00" in desk.page
     assert 'name="both_places"' in desk.page
     assert standing(app_context) == []
     data = {"plan": factories.PLAN, "place": "backup", "person": seeded.staff["nurse"].id, **FREE}

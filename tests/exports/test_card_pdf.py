@@ -45,7 +45,7 @@ def test_the_printed_sheet_holds_it_too_even_small_and_grey(printed: PrintedCard
 def test_the_words_are_text_and_their_letters_are_inside(printed: PrintedCard) -> None:
     document = pypdfium2.PdfDocument(printed.pdf)
     text = document[0].get_textpage().get_text_range()
-    for words in ("用微信扫一扫", "急事请打120", "Scan this"):
+    for words in ("用微信扫一扫", "急救电话120", "Scan this"):
         assert words in text
     # A complete CJK font has more than 10 MB: only the glyphs in use are embedded.
     assert len(printed.pdf) < 500_000

@@ -26,11 +26,11 @@ WAYS_BACK = {
     "/staff/inbox/unmatched/7": "the text messages you opened",
     "/staff/events/discordance": "the adverse events",
     "/staff/audit": "the audit trail",
-    "/staff/me/password": "your account",
+    "/staff/me/password": "my account",
     "/staff/people/7": "the list of accounts",
     "/staff/ulcers/7": "the list of ulcers",
     "/staff/cohort": "the study overview",
-    "/staff/simulator/plan.yaml": "the simulator",
+    "/staff/simulator/plan.yaml": "the rule simulator",
     "/staff/corrections": "To do",
     "/staff/nothing": "To do",
 }

@@ -66,7 +66,7 @@ def test_a_text_that_is_not_registered_is_an_error(here: TextSettings, example: 
 def test_a_missing_level_or_another_word_is_an_error(here: TextSettings, example: SmsGateway) -> None:
     for gateway in (changed(example, "alert_sms"), changed(example, "safety", text="Call ${emergency} now. ${at}")):
         ((_name, _language, sentence),) = errors(here, gateway)
-        assert "No registered text reads like this one" in sentence
+        assert "No approved template has this text" in sentence
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_is_warned_of(here: TextSettings, example: SmsGateway) -> None:
     assert "It takes 2 text messages." in warnings(here, replace(plain, signature="【一家名字很长的示例医院】"))
     assert "as costly as a Chinese one" in warnings(here, example)
     spare = ApprovedText("safety", "en", "T", "Call ${emergency} soon.")
-    assert "No message of this installation" in warnings(here, replace(plain, templates=(*plain.templates, spare)))
+    assert "No message of this system" in warnings(here, replace(plain, templates=(*plain.templates, spare)))
     assert "mark that nobody approved" in warnings(replace(here, demonstration=True), plain)
 
 

@@ -143,7 +143,7 @@ def _read(text: str) -> _WordingTable:
                 continue
             item, code, words, short = (cells + [""] * len(COLUMNS))[: len(COLUMNS)]
             if (item, code) in seen:
-                table.wrong.append(f"Line {reader.line_num}: the row “{_name(item, code)}” is there twice.")
+                table.wrong.append(f"Line {reader.line_num}: the row “{_name(item, code)}” appears twice.")
             elif len(words) > LONGEST_TEXT or len(short) > LONGEST_TEXT:
                 table.wrong.append(f"Line {reader.line_num}: a text has more than {LONGEST_TEXT} characters.")
             seen.add((item, code))

@@ -280,10 +280,10 @@ def _channels(path: Path, file: InstrumentFile, items: dict[str, Item], pages: t
     if "web" not in file.channels:
         raise CatalogueError(path, "channels", "Every form can be answered on the web: add web.")
     if file.licence_required and len(file.channels) > 1:
-        raise CatalogueError(path, "channels", "Licensed words may not be taken apart for a conversation: web only.")
+        raise CatalogueError(path, "channels", "Licensed wording may not be split up for a conversation: web only.")
     if ("sms" in file.channels) != bool(file.sms_pages):
         raise CatalogueError(
-            path, "sms_pages", "An instrument that goes by sms names the page set that does, no other."
+            path, "sms_pages", "An instrument with the channel sms needs sms_pages, and only such an instrument."
         )
     if not file.sms_pages:
         return

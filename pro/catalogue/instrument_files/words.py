@@ -88,7 +88,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
     """
     file = parse_file(path, WordsFile)
     if file.language != language:
-        sentence = f"This file lies in the folder of {language} but says “{file.language}”."
+        sentence = f"This file is in the folder of {language}, but its language is “{file.language}”."
         raise CatalogueError(path, "language", sentence)
     for name in file.synonym_sets.keys() - file.option_sets.keys():
         raise CatalogueError(path, f"synonym_sets.{name}", f"There is no set called “{name}” in option_sets.")
@@ -204,7 +204,7 @@ class WordingProblem:
 def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingProblem]:
     """Yield every problem for which ``words`` must not be shown for ``instrument``."""
     if words.instrument != instrument.id:
-        yield WordingProblem("instrument", f"These are the words of “{words.instrument}”, not of “{instrument.id}”.")
+        yield WordingProblem("instrument", f"This is the wording of “{words.instrument}”, not of “{instrument.id}”.")
     expected = ONLY_VERSION.get(instrument.id, instrument.version)
     if words.instrument_version != expected:
         yield WordingProblem(

@@ -138,7 +138,7 @@ def _anchor(path: Path, name: str, number: int, text: str) -> DatedAnchor:
     try:
         on = date.fromisoformat(found[1])
     except ValueError as problem:
-        sentence = f"“{text}” is not a day of the calendar; write it as 2027-01-04, or as 2027-01-04 planned."
+        sentence = f"“{text}” is not a date; write it as 2027-01-04, or as 2027-01-04 planned."
         raise CatalogueError(path, where, sentence) from problem
     if not FIRST_YEAR <= on.year <= LAST_YEAR:
         sentence = f"“{text}”: the year must be from {FIRST_YEAR} to {LAST_YEAR}."

@@ -51,7 +51,7 @@ class SettingsFile(FilePart):
     emergency: Number
     crisis_line: Number
     crisis_line_shown: Text
-    administrator: str = Field("", description="E-mail address of whoever keeps the system running; may be empty")
+    administrator: str = Field("", description="Email address of the IT department; may be empty")
     opens: Hour
     closes: Hour
     time_zone: Text
@@ -67,12 +67,14 @@ class RuleFile(FilePart):
     """One rule. ``when`` is a condition in the rule language."""
 
     id: str = Field(pattern=name_patterns.RULE)
-    instrument: str = Field("", description="Whose answers it judges; empty = the plan's first instrument")
+    instrument: str = Field(
+        "", description="The instrument whose answers it evaluates; empty = the plan's first instrument"
+    )
     level: AlertLevelName
     when: Text
     suspects: str = Field("", description="Key of the suspected condition, named in the words files; may be empty")
     basis: tuple[Literal["L", "C", "E"], ...] = Field(min_length=1)
-    hidden_by: tuple[str, ...] = Field((), description="Rules that silence this one when they fire; * and [] match")
+    hidden_by: tuple[str, ...] = Field((), description="Rules that suppress this one when they fire; * and [] match")
     advice: str = Field("", description="Which advice the participant sees at once; for emergency rules only")
     two_valued: bool = Field(False, description="Unknown counts as false; allows submitted, idle, fired and unknown")
     closes_itself: bool = False
@@ -121,7 +123,7 @@ class PlanFile(FilePart):
     idle_minutes: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
     previous_days: int = Field(gt=0)
     recent_hours: int = Field(gt=0)
-    score_proxy: bool = Field(False, description="Score what somebody answered for the participant; it is always kept")
+    score_proxy: bool = Field(False, description="Score what a proxy answered; the answers are always kept")
     alerts_per_week: int = Field(0, ge=0, description="Loud alerts a week that staff can take; 0 = nobody said")
     named: dict[Name, Text] = {}
     rules: tuple[RuleFile, ...] = Field(min_length=1)

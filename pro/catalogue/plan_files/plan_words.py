@@ -52,11 +52,11 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
     file = parse_file(path, PlanWordsFile)
     if (file.plan, file.plan_version) != (plan.id, plan.version):
         asked, found = f"{plan.id} {plan.version}", f"{file.plan} {file.plan_version}"
-        raise CatalogueError(path, "plan_version", f"These words are for {found}, but the plan is {asked}.")
+        raise CatalogueError(path, "plan_version", f"This wording is for {found}, but the plan is {asked}.")
     if file.language not in plan.languages:
         raise CatalogueError(path, "language", f"{plan.id} is not offered in “{file.language}”.")
     if plan.settings.opens not in file.hours or plan.settings.closes not in file.hours:
-        sentence = f"The plan's hours are {plan.settings.opens} to {plan.settings.closes}; say the same here."
+        sentence = f"The plan's hours are {plan.settings.opens} to {plan.settings.closes}; use the same here."
         raise CatalogueError(path, "hours", sentence)
     rules = {rule.id for rule in plan.rules} | ({plan.lowering.id} if plan.lowering else set())
     _check_same_keys(path, "rules", rules, file.rules)
@@ -71,7 +71,7 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
     _check_same_keys(path, "stopping", stopping, file.stopping)
     for visit in calendar.visits if calendar else ():
         if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
-            raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
+            raise CatalogueError(path, f"visits.{visit.id}", "It occurs more than once: put {number} into its name.")
     return PlanWords(
         title=file.title,
         form_title=file.form_title,
@@ -92,6 +92,6 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
 
 def _check_same_keys(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:
     for name in sorted(needed - there.keys()):
-        raise CatalogueError(path, f"{where}.{name}", "The plan uses this, but here are no words for it.")
+        raise CatalogueError(path, f"{where}.{name}", "The plan uses this, but its wording is missing here.")
     for name in sorted(there.keys() - needed):
-        raise CatalogueError(path, f"{where}.{name}", "The plan has nothing of this name; mend it or take it out.")
+        raise CatalogueError(path, f"{where}.{name}", "The plan has nothing with this name: correct or delete it.")

@@ -22,7 +22,7 @@ class PreDoseFile(FilePart):
     items: tuple[str, ...] = Field((), description="Further items")
     weight: str = Field("", description="Item that holds a weight")
     scored: str = Field("", description="Instrument whose scores are summed up")
-    old_days: int = Field(gt=0, description="An older form does not tell how somebody is today")
+    old_days: int = Field(gt=0, description="An older form does not show the current state")
 
 
 def read_pre_dose(

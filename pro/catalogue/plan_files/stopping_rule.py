@@ -30,7 +30,7 @@ class StoppingFile(FilePart):
 
     demonstration: bool = Field(description="True until the investigator has confirmed the numbers; the page says so")
     of: int = Field(gt=0, description="How many participants the study treats")
-    treated: str = Field(description="The anchor from which on somebody counts as treated")
+    treated: str = Field(description="The anchor from which a participant counts as treated")
     grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
     terms: tuple[str, ...] = Field(
         (), description="The CTCAE terms whose gradings by a clinician are grades of an ulcer; none: endoscopies alone"
@@ -38,7 +38,7 @@ class StoppingFile(FilePart):
     steps: tuple[StoppingStepFile, ...] = Field(min_length=1, description="From the mildest consequence on")
     endoscopy_days: Days = Field(description="An endoscopy that was asked for is late after so many days")
     decision: str = Field(description="The anchor of the decision after 50 Gy")
-    decision_days: Days = Field(description="That decision is on the board from so many days before")
+    decision_days: Days = Field(description="Days before that decision from which it is on the to-do list")
 
 
 def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None) -> StoppingRule:

@@ -26,7 +26,7 @@ class DrillFile(FilePart):
 
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
     at: Hour = Field(description="Local time; with confirm_minutes it must lie between opens and closes")
-    confirm_minutes: int = Field(gt=0, le=480, description="Within so many minutes somebody must have confirmed it")
+    confirm_minutes: int = Field(gt=0, le=480, description="Minutes within which a staff member must confirm it")
     instrument: str
     answers: dict[str, Annotated[int, Field(strict=True)]] = Field(
         min_length=1, description="Options' codes that the rules call an emergency"

@@ -107,7 +107,7 @@ def _study(work: UnitOfWork) -> Iterator[Gauge]:
     for name, meaning, value in (
         ("participants_active", "Participants in the study.", count(select(func.count()).where(*active))),
         ("forms_open", "Forms that were issued and may still be sent.", count(select(func.count()).where(*open_forms))),
-        ("calendar_overdue", "Participants whose calendar the worker should have looked at.", number),
+        ("calendar_overdue", "Participants whose visit schedule the worker should have processed.", number),
         ("calendar_overdue_seconds", "For how long the oldest of them has waited.", _age_seconds(work, oldest)),
         (
             "ledger_missed",

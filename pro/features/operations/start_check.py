@@ -79,7 +79,7 @@ def _database_warnings(work: UnitOfWork) -> Iterator[str]:
         spoken = work.catalogue.plan_words[plan, language].language
         if plan not in work.catalogue.plans:
             yield (
-                f"Participants of the plan “{plan}”, which is not installed: {number}. Nothing is judged by its rules, "
+                f"Participants of the plan “{plan}”, which is not installed: {number}. Its rules evaluate nothing, "
                 "and no reminder goes out: put the plan file back, or end their participation."
             )
         elif spoken != language:
@@ -101,7 +101,7 @@ def find_database_problems(app_context: AppContext) -> list[str]:
     """
     try:
         if not db.is_current(app_context.engine):
-            return ["The database is not at this version: run `flask db upgrade`."]
+            return ["The database schema is outdated: run `flask db upgrade`."]
         with db.transaction(app_context.engine.execution_options(read_only=True)) as session:
             work = app_context.unit_of_work(session)
             return licensed_wording.missing_licences(work) + _demonstration_accounts(work)

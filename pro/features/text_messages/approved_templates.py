@@ -124,7 +124,7 @@ def check_templates(text_settings: TextSettings, gateway: SmsGateway) -> Templat
             findings += _text_warnings(gateway, text, found, line)
     for entry in gateway.templates:
         if entry not in used and _is_known(text_settings, entry):
-            findings.append(_entry_problem(entry, "warning", "No message of this installation has this text."))
+            findings.append(_entry_problem(entry, "warning", "No message of this system has this text."))
     if gateway.templates_only and text_settings.two_way:
         sentence = "Conversations by text (PRO_SMS_TWO_WAY) need a gateway that takes texts nobody approved before."
         findings.append(TextProblem("error", "", "", "", sentence))
@@ -233,7 +233,7 @@ def _unusable_entries(text_settings: TextSettings, gateway: SmsGateway) -> Itera
 def _unfit_problem(why: str, text: OutgoingText) -> TextProblem:
     sentences = {
         "not_registered": "This text is not registered, so it is not sent",
-        "text_differs": "No registered text reads like this one, so it is not sent",
+        "text_differs": "No approved template has this text, so it is not sent",
         "link_not_allowed": "This text holds a link that is in no approved text, so it is not sent",
     }
     return TextProblem("error", text.message, text.language, "", f"{sentences[why]}: {text.text}")

@@ -117,7 +117,7 @@ def _take_over(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     elif taken.holder.staff_id == staff.id:
         notify("acknowledged_before")
     else:
-        notify("somebody_first", name=taken.holder.name, at=taken.holder.since.isoformat())
+        notify("owned_first", name=taken.holder.name, at=taken.holder.since.isoformat())
     return _redirect_to_alert(alert_id)
 
 

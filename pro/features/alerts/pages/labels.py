@@ -106,6 +106,7 @@ def _closed_first(said: notices.Values) -> notices.Values:
 # What is said on the page after a press.
 notices.add("acknowledged", N_("Alert acknowledged. You are now the owner."), good=True)
 notices.add("somebody_first", N_("%(name)s already acknowledged this at %(at)s. Nothing was changed."))
+notices.add("owned_first", N_("%(name)s has been the owner since %(at)s. Nothing was changed."))
 notices.add("acknowledged_before", N_("You already acknowledged this. Nothing was changed."))
 notices.add(
     "later",
