@@ -46,7 +46,7 @@ def test_an_empty_ward(any_clinic):
     now = board(any_clinic)
     assert (now.unacknowledged, now.in_progress, now.failed.messages, now.gaps) == ([], [], [], [])
     assert [(held.place, held.name) for held in now.on_duty] == [("on_call", "Nurse")]
-    assert now.investigators == ["Investigator"]
+    assert [one.name for one in now.investigators] == ["Investigator"]
     assert [(form.instrument, form.status) for form in now.awaited.forms] == [
         ("npc_checkin", "issued"),
         ("qlq_c30", "issued"),
