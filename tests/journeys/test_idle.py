@@ -50,6 +50,7 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
     me.opens(f"{live_site.url}/staff/?lang=en")
     with page.expect_navigation():
         page.locator(".list > li", has_text=f"JIDLE-{place.upper()}").locator("a[href*='/staff/alerts/']").first.click()
+    page.locator("#notes summary").click()
     note = page.locator("#notes textarea[name=text]")
     note.fill(TYPED)
     idle = page.locator("#idle")

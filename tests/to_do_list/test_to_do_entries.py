@@ -66,6 +66,18 @@ def test_an_acknowledged_emergency_stays_for_now_until_the_participant_was_calle
     assert groups(clinic) == [("alerts", TODAY)]
 
 
+def test_a_call_in_the_minute_of_the_alert_counts(clinic: Clinic, clock: Clock) -> None:
+    """Found: the time of a call has no seconds, so a call in the same minute seemed to be before the alert."""
+    clock.move(seconds=40)
+    clinic.start().save(bleed=4)
+    clinic.acknowledge()
+    clock.move(seconds=10)
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        at = work.now.replace(second=0)
+        missed_forms.log_call(work, at=at, outcome="reached", text="", participant_id=clinic.participant_id)
+    assert groups(clinic) == [("alerts", TODAY)]
+
+
 def test_a_watch_alert_is_read_when_there_is_time(clinic: Clinic) -> None:
     clinic.start().save(bleed=0, breath=1)
     assert groups(clinic) == [("alerts", LATER)]
