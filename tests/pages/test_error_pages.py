@@ -217,7 +217,7 @@ def test_staff_stay_on_the_staff_side_when_something_is_not_there(app: Flask, se
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     assert desk.open("/staff/alerts/99999").status_code == 404
     assert 'href="/staff/inbox"' in desk.page
-    assert "Coordinator · coordinator" in desk.page
+    assert "Coordinator · study coordinator" in desk.page
     assert "Sign out" in desk.page
     assert "Health check-in" not in desk.page
     assert "tel:" not in desk.page

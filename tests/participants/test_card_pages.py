@@ -148,7 +148,7 @@ def test_five_wrong_pins_lock_and_the_page_says_whom_to_call(
         phone.press(code=card.shown, do="next")
     for left in (4, 3, 2, 1):
         assert phone.press(pin=WRONG, do="next").status_code == 422
-        assert f"再输错{left}次" in phone.page
+        assert f"密码再错{left}次" in phone.page
         assert WRONG not in phone.page
     assert phone.press(pin=WRONG, do="next").status_code == 410
     assert phone.heading == "这张卡锁住了"

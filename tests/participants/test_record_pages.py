@@ -133,11 +133,11 @@ def test_of_who_withdrew_nothing_is_awaited(
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(record)
     assert "Awaiting completion" in desk.page
-    assert "Before treatment · How you are" in desk.page
+    assert "Before treatment · Symptom check-in" in desk.page
     desk.post(f"{record}/consent", do="withdraw", scope=scope, told="care goes on")
     desk.open(record)
     assert "Awaiting completion" not in desk.page
-    assert ("Withdrawal · How you are" in desk.page) is may_enter
+    assert ("Withdrawal from the study · Symptom check-in" in desk.page) is may_enter
     # A link back, and the reason as a translated text instead of its key.
     desk.open(f"{record}/consent")
     (back,) = re.findall(r'href="([^"]+kind=withdrawal[^"]*)"', desk.page)

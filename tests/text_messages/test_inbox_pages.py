@@ -89,7 +89,7 @@ def test_the_conversation_reads_both_ways(desk: StaffBrowser, clinic: Clinic, cl
     assert "****" in desk.page
     assert "/a/" not in desk.page
     assert "Not understood" in desk.page
-    assert "not read yet" in desk.page
+    assert "unread" in desk.page
     assert "Queued" in desk.page
     assert 'href="tel:+8613800138000"' in desk.page
 
@@ -145,7 +145,7 @@ def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
     number = store_text(clinic)
     for data in ({}, {"kind": "staff_text"}, {"kind": "invitation"}):
         assert desk.post(thread(clinic), do="fixed", shown=[number], **data).status_code == 400
-        assert "Please choose" in desk.page
+        assert "Choose a text message" in desk.page
     assert desk.post(thread(clinic), do="free", text="hello").status_code == 400
     assert "The SMS provider does not accept free-text messages" in desk.page
     assert desk.post(thread(clinic), do="dance").status_code == 400
@@ -170,7 +170,7 @@ def test_own_words(two_way: StaffBrowser, clinic: Clinic) -> None:
 
 def test_own_words_that_are_too_long_stay_and_say_how_long(two_way: StaffBrowser, clinic: Clinic) -> None:
     assert two_way.post(thread(clinic), do="free", text="长" * 200).status_code == 400
-    assert "This text would take 4 SMS; at most 2 can be sent." in two_way.page
+    assert "This text needs 4 text messages; at most 2 are allowed." in two_way.page
     assert "长" * 200 in two_way.page
     assert two_way.post(thread(clinic), do="free", text=" ").status_code == 400
     assert "The message is empty." in two_way.page
@@ -186,7 +186,7 @@ def test_own_words_outlive_the_session(two_way: StaffBrowser, clinic: Clinic, cl
     person = clinic.coordinator
     answer = two_way.press(email=person.email, password=person.password)
     assert answer.status_code == 200
-    assert "it is not sent yet" in two_way.page
+    assert "it has not been sent" in two_way.page
     assert "明天八点来</textarea>" in two_way.page
     assert clinic.rows(Message) == []
 
@@ -277,7 +277,7 @@ def test_the_alert_of_a_text_shows_it_and_names_what_was_seen(desk: StaffBrowser
     desk.open(f"/staff/alerts/{alert.id}")
     assert "Text message received 09:00" in desk.page
     assert "我大出血了" in desk.page
-    assert "bleeding</b> (“大出血”): said so" in desk.page
+    assert "bleeding</b> (“大出血”): stated" in desk.page
     assert "Answers" not in desk.page
     assert f'href="{thread(clinic)}"' in desk.page
     desk.open("/staff/")

@@ -131,7 +131,7 @@ def test_from_suspicion_to_a_result_and_what_it_offers(
         ({"done_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
         ({"result": ""}, "Enter the result of the endoscopy."),
         ({"result": "normal"}, "Only an ulcer or necrosis is graded."),
-        ({"finding": "x" * 4001}, "The text is too long."),
+        ({"finding": "x" * 4001}, "The text is too long: at most 4000 characters."),
     ],
 )
 def test_a_result_that_cannot_be_is_refused_and_stays_typed(
@@ -160,7 +160,7 @@ def test_a_conflict_with_an_earlier_record_keeps_what_was_typed(
     data = {"endoscopy": number, "done_on": "2026-03-02", "result": "unclear"}
     assert desk.post(one, do="done", **data).status_code == 303
     assert desk.post(one, do="done", **data, finding="right wall").status_code == 409
-    assert "Investigator was first" in desk.page
+    assert "Investigator was faster" in desk.page
     assert "right wall" in desk.page
     assert 'id="endoscopy" name="endoscopy" type="hidden" value=""' in desk.page
     assert desk.post(one, do="take_back", endoscopy=number, why="").status_code == 400
@@ -179,7 +179,7 @@ def test_a_decision_is_signed_and_stands_with_its_name(
     desk.open(one)
     assert "The decision has been signed." in desk.page
     assert "Stop radiotherapy" in desk.page
-    assert "Decision signed by Investigator (investigator)" in desk.page
+    assert "Decided and signed by Investigator (investigator)" in desk.page
     assert "The signature does not match this content" not in desk.page
     desk.open(OVERVIEW)
     assert "Decided: Stop radiotherapy" in desk.page
@@ -192,7 +192,7 @@ def test_a_decision_is_signed_and_stands_with_its_name(
         ({"reason": " "}, "Enter the reason for this decision."),
         ({"password": ""}, "Enter your password"),
         ({"password": "wrong"}, "The password is not correct."),
-        ({"reason": "y" * 4001}, "The text is too long."),
+        ({"reason": "y" * 4001}, "The text is too long: at most 4000 characters."),
     ],
 )
 def test_a_decision_that_lacks_something_is_refused_and_stays_typed(

@@ -138,9 +138,11 @@ def _build_case(
         standing,
         key=lambda alert: (alert not in waiting, not finding_holds(alert, assessment), -alert.level, -alert.id),
     )
-    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait.
+    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait, and
+    # so does every text, because a person must read it.
     level = max(alert.level for alert in [one for one in standing if one.resolved_at is None] or alerts)
-    is_new = any(alert.level >= Level.URGENT for alert in waiting) or (bool(waiting) and holder is None)
+    is_news = any(alert.level >= Level.URGENT or alert.rule == FREE_TEXT for alert in waiting)
+    is_new = is_news or (bool(waiting) and holder is None)
     holder = None if is_new else holder
     raised_at = min(alert.raised_at for alert in waiting or alerts)
     since = [call for call in calls if call.participant_id == participant.id and call.at >= _minute_of(raised_at)]
