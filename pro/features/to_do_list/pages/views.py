@@ -64,7 +64,7 @@ def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
         listed=listed,
         cut=_count_cut(counts, listed, show),
         narrow=narrow,
-        kept=_kept_parameters(narrow, mine),
+        kept=_filter_parameters(narrow, mine),
         studies=[
             (plan, request_context.app_context().catalogue.plan_words[plan, language].title)
             for plan in request_context.app_context().catalogue.plans
@@ -76,7 +76,7 @@ def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
     )
 
 
-def _kept_parameters(narrow: ToDoFilter, mine: bool) -> dict[str, str | None]:
+def _filter_parameters(narrow: ToDoFilter, mine: bool) -> dict[str, str | None]:
     """Return the parameters of the address that links to other kinds of entries keep; None is left out."""
     return {
         "study": narrow.study or None,
