@@ -73,9 +73,8 @@ def enrol(
         "language": language,
         "pin": hashed.secret if hashed else pin,
     }
-    given |= {"consented_on": consented_on, "consent_version": consent_version}
-    given |= {"health_data": health_data, "shared_phone": shared_phone}
-    wrong = enrolment_problems(work, **given)
+    given |= {"consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    wrong = enrolment_problems(work, shared_phone=shared_phone, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     record_freezes.require_unfrozen(work, plan)
