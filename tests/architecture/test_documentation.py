@@ -64,8 +64,8 @@ class Section:
 
 
 def of_both(name: str) -> str:
-    """Return the name of the English document for that of a Chinese one, other names as they are."""
-    return name.replace(CHINESE, ".md")
+    """Return the name of the English document or picture for that of a Chinese one, other names as they are."""
+    return name.replace(CHINESE, ".md").replace("-zh_Hans.jpg", "-en.jpg")
 
 
 def sections_of(text: str) -> list[Section]:

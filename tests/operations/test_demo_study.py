@@ -63,35 +63,43 @@ def people_of(work: UnitOfWork) -> dict[str, Participant]:
     return {row.study_number: row for row in work.session.scalars(select(Participant).order_by(Participant.id))}
 
 
-def test_it_fills_on_each_engine_and_tells_its_story(any_app_context):
+def check_story(work: UnitOfWork) -> None:
+    """Check what the to-do list, the ulcers and the audit trail show."""
+    assert demo_study.is_filled(work)
+    assert len(people_of(work)) == 23
+    to_do = to_do_list.read_to_do_list(work)
+    loud = [case.study_number for case in to_do.unacknowledged if case.level >= Level.URGENT]
+    quiet = [case.study_number for case in to_do.unacknowledged if case.level < Level.URGENT]
+    assert (loud, bool(quiet)) == (["NC-003"], True)
+    assert [case.study_number for case in to_do.in_progress if case.level >= Level.URGENT] == ["NC-005"]
+    assert [event.study_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
+    assert to_do.corrections == 1
+    (ulcer,) = [
+        case for case in ulcer_cases.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade
+    ]
+    assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
+    assert [record.choice for record in ulcer.decisions] == ["pause"]
+    assert all(record.holds for record in ulcer.decisions)
+    chain = audit_chain.verify_chain(work)
+    assert (chain.found, chain.unsealed) == ((), 0)
+    assert chain.sealed > 4000
+
+
+def test_it_tells_its_story(work):
+    check_story(work)
+
+
+@pytest.mark.parametrize("any_url", ["postgresql"], indirect=True)
+def test_it_tells_the_same_story_on_postgresql(any_app_context):
     with form_browser.unit_of_work(any_app_context) as work:
         assert not demo_study.is_filled(work)
         demo_study.fill_demo_study(work)
     with form_browser.unit_of_work(any_app_context) as work:
-        assert demo_study.is_filled(work)
-        assert len(people_of(work)) == 23
-        to_do = to_do_list.read_to_do_list(work)
-        loud = [case.study_number for case in to_do.unacknowledged if case.level >= Level.URGENT]
-        quiet = [case.study_number for case in to_do.unacknowledged if case.level < Level.URGENT]
-        assert (loud, bool(quiet)) == (["NC-003"], True)
-        assert [case.study_number for case in to_do.in_progress if case.level >= Level.URGENT] == ["NC-005"]
-        assert [event.study_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
-        assert to_do.corrections == 1
-        (ulcer,) = [
-            case for case in ulcer_cases.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade
-        ]
-        assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
-        assert [record.choice for record in ulcer.decisions] == ["pause"]
-        chain = audit_chain.verify_chain(work)
-        assert (chain.found, chain.unsealed) == ((), 0)
-        assert chain.sealed > 4000
+        check_story(work)
 
 
-@pytest.mark.parametrize("day", [0, 5])
-def test_on_whatever_day_it_is_started_the_calendar_is_at_work(app_context, clock, day):
-    clock.move(days=day)
-    with form_browser.unit_of_work(app_context) as work:
-        demo_study.fill_demo_study(work)
+def check_calendar(app_context: AppContext) -> None:
+    """Check that the worker takes the visit schedules over from the first moment on."""
     reminders.run_due_participants(app_context)
     with form_browser.unit_of_work(app_context) as work:
         to_do = to_do_list.read_to_do_list(work)
@@ -107,6 +115,18 @@ def test_on_whatever_day_it_is_started_the_calendar_is_at_work(app_context, cloc
         assert "served_elsewhere" in set().union(*said.values())
         assert len(schedule_service.read_days(work, people["NC-002"])["rt_fraction"]) == 28
         assert {line.expected.basis for line in lines["NC-002"]} == {"actual", "projected"}
+
+
+def test_the_calendar_is_at_work(demo_context):
+    check_calendar(demo_context)
+
+
+# A Saturday, at night in China.
+def test_on_whatever_day_it_is_started_the_calendar_is_at_work(app_context, clock):
+    clock.move(days=4, hours=17)
+    with form_browser.unit_of_work(app_context) as work:
+        demo_study.fill_demo_study(work)
+    check_calendar(app_context)
 
 
 def contents(work: UnitOfWork) -> dict[str, list[Any]]:

@@ -36,7 +36,7 @@ FIRST_LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
     "statistician": ((N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/cohort"),),
     "administrator": (
         (N_("Accounts of all roles: invite, change, deactivate."), "/staff/people"),
-        (N_("Roles and access rights."), "/staff/rights"),
+        (N_("Roles and access rights"), "/staff/rights"),
     ),
 }
 
