@@ -54,6 +54,8 @@ def participant(page: Page, site: Site, path: str, language: str) -> None:
             seen.add(kind)
             save_screenshot(page, language, kind)
         if kind == "thanks":
+            page.goto(f"{page.url}/my")
+            save_screenshot(page, language, "my-page")
             return
         first = "button[value='4']" if kind == "question" and len(seen) == 1 else ""
         press(page, first or NEXT[kind])

@@ -10,6 +10,7 @@ from pro.models import Assessment, Participant
 from tests.journeys.accessibility import violations
 from tests.journeys.conftest import NewParticipant
 from tests.journeys.people import DOUBLE_TAP, JourneyParticipant
+from tests.journeys.test_visual_checks import small_targets, squeezed
 from tests.support import factories
 from tests.support.factories import FormLinks
 from tests.support.form_browser import press_start
@@ -72,6 +73,8 @@ def test_own_answers_after_sending_then_the_own_page(
         me.page.set_viewport_size({"width": width, "height": 740})
         assert fits(me.page)
         assert violations(me.page) == []
+        assert small_targets(me.page) == []
+    assert squeezed(me.page, "own answers") == []
     me.page.get_by_role("button", name=hide).click()
     expect(trend).to_have_count(0)
 

@@ -69,6 +69,14 @@ def screens(me: JourneyParticipant) -> Iterator[str]:
     yield "review"
     me.sends()
     yield "thanks"
+    me.page.goto(f"{me.page.url}/my")
+    yield "own page"
+    for summary in me.page.locator("summary").all():
+        summary.click()
+    yield "own page, all open"
+    me.page.locator(".sent a").click()
+    me.page.wait_for_load_state()
+    yield "answers that were sent"
     me.page.goto(me.link)
     yield "already received"
     me.page.goto(me.link[:-1] + ("A" if me.link[-1] != "A" else "B"))
