@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from sqlalchemy import select
 
 from pro.db import transaction
@@ -18,9 +18,11 @@ from tests.support.live_system import Site
 
 FOLDER = Path(__file__).parent.parent / "docs" / "tour"
 LOCALES = {"en": "en-GB", "zh_Hans": "zh-CN"}
-DESK, PHONE = {"width": 1000, "height": 700}, {"width": 390, "height": 700}
+DESK, PHONE = ViewportSize(width=1000, height=700), ViewportSize(width=390, height=700)
 # Small pictures: the tour says what to look at, the system shows it.
 DESK_SCALE, QUALITY = 0.7, 45
+# Milliseconds in which a page takes a tap for the second one on the page before.
+SECOND_TAP = 900
 
 
 def save(page: Page, name: str, language: str) -> None:
@@ -56,9 +58,12 @@ def draw_participant(browser: Browser, site: Site, language: str) -> None:
     page.goto(f"{site.url}/staff/try?lang={language}")
     save(page, "try", language)
     page.locator(f"button[value={language}]").click()
+    page.wait_for_selector("button[name=by]")
+    page.wait_for_timeout(SECOND_TAP)
     page.locator("button[name=by]").first.click()
     page.wait_for_selector("button.opt")
     save(page, "question", language)
+    page.wait_for_timeout(SECOND_TAP)
     page.locator("button.opt[value='4']").click()
     page.wait_for_selector(".sos")
     save(page, "advice", language)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from pro import db
 from pro.app_context import AppContext
@@ -23,10 +24,11 @@ from tests.support.factories import Clock, make_app_context
 
 @dataclass(frozen=True, slots=True)
 class FilledDemo:
-    """A SQLite file with the demonstration study, and the CPU seconds that filling it took."""
+    """A SQLite file with the demonstration study, and the CPU seconds and statements that filling it took."""
 
     path: Path
     cpu_seconds: float
+    statements: int
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +40,14 @@ def filled_demo(
     path = Path(shutil.copy(sqlite_template, folder / "pro.sqlite3"))
     config = Config(database_url=f"sqlite:///{path}", var_dir=folder)
     engine = disable_fsync(db.make_engine(config.database_url))
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
     began = time.process_time()
     with form_browser.unit_of_work(make_app_context(engine, catalogue, catalogs, config, Clock())) as work:
         demo_study.fill_demo_study(work)
     used = time.process_time() - began
     engine.dispose()
-    return FilledDemo(path, used)
+    return FilledDemo(path, used, len(statements))
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class Desk:
         alerts = alert_service.alerts_of(self.timeline.work, form)
         if any(alert.level >= Level.URGENT for alert in alerts):
             self.deliver()
-            self.handle_loud(alerts[0].source)
+            self.handle_urgent_case(alerts[0].source)
 
     def sweep(self) -> None:
         """Begin the day: handle open alerts, due calls and missed forms."""
@@ -92,7 +92,7 @@ class Desk:
         self._make_due_calls()
         self._explain_missed_forms()
 
-    def handle_loud(self, source: str) -> None:
+    def handle_urgent_case(self, source: str) -> None:
         """Have a loud case acknowledged and phoned within the hour, and graded; it is closed later by ``sweep``."""
         now = self.timeline.work.now
         if source not in self.hands_off and now < self.timeline.ends - OPEN_FOR:

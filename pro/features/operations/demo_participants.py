@@ -168,7 +168,7 @@ class Cohort:
         course, chance = person.course, dice(person.course.number, line.visit, line.instrument)
         must = line.closes_at > self.timeline.ends - ANSWERED_BEFORE_NOW or course.number in demo_stories.COMPLETE
         drawn = chance.random()
-        if demo_stories.is_silent(person, self.timeline) or (not line.mandatory and drawn > OPTIONAL):
+        if demo_stories.is_unanswered(person, self.timeline) or (not line.mandatory and drawn > OPTIONAL):
             return None
         if line.mandatory and drawn < MISSED and not must:
             return None

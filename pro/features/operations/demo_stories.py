@@ -66,7 +66,7 @@ class Way:
     entered: str = ""
 
 
-def is_silent(person: Person, timeline: Timeline) -> bool:
+def is_unanswered(person: Person, timeline: Timeline) -> bool:
     """Return True on days on which the story leaves the participant silent, or answers itself."""
     on = timeline.local_day(timeline.work.now)
     if person.course.story == "silent":
@@ -119,7 +119,7 @@ def begin(timeline: Timeline, desk: Desk, person: Person) -> None:
     stories: dict[str, Callable[[Timeline, Desk, Person], None]] = {
         "suspected_ulcer": _begin_suspected_ulcer,
         "confirmed_ulcer": _begin_confirmed_ulcer,
-        "silent": _begin_silence,
+        "silent": _begin_missed_forms,
         "linked": _begin_correction_request,
         "pain": _begin_endoscopy_without_finding,
         "mucositis": _begin_recovery,
@@ -163,10 +163,12 @@ def _begin_confirmed_ulcer(timeline: Timeline, desk: Desk, person: Person) -> No
     timeline.add(timeline.ends - since_result / 3, partial(_decide, timeline, person, "ulcer", "pause", PAUSED))
 
 
-def _begin_silence(timeline: Timeline, desk: Desk, person: Person) -> None:
+def _begin_missed_forms(timeline: Timeline, desk: Desk, person: Person) -> None:
     desk.silent.add(person.enrolled.id)
     for day in range(1, 15):
-        timeline.add(timeline.moment(timeline.today - day * DAY, 14, 10), partial(_call_in_vain, timeline, person))
+        timeline.add(
+            timeline.moment(timeline.today - day * DAY, 14, 10), partial(_log_unanswered_call, timeline, person)
+        )
 
 
 def _begin_correction_request(timeline: Timeline, _desk: Desk, person: Person) -> None:
@@ -340,7 +342,7 @@ def _decide(timeline: Timeline, person: Person, about: str, choice: str, reason:
         ulcer_decisions.sign_participant_decision(work, person.enrolled, about, choice, reason, timeline.proof(), seen)
 
 
-def _call_in_vain(timeline: Timeline, person: Person) -> None:
+def _log_unanswered_call(timeline: Timeline, person: Person) -> None:
     """Log one call that was not answered, once the task is due."""
     with timeline.acting("nurse") as work:
         query = select(CallTask).where(
