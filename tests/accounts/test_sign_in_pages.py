@@ -24,6 +24,9 @@ OPEN = {
     "staff.sign_out",
     "staff.steps.invitation",
     "staff.steps.invitation_taken",
+    # Only where the demonstration is: tests/operations/test_demo_pages.py.
+    "staff.try",
+    "staff.try_form",
 }
 EVERYBODY = {"coordinator", "investigator", "nurse", "monitor", "statistician", "administrator"}
 READERS = {"coordinator", "investigator", "nurse", "monitor"}
