@@ -72,8 +72,9 @@ bench: dependencies ## measure everything in bench/ and write docs/performance.m
 screenshots: dependencies ## save screenshots of all pages in var/screenshots
 	@$(BIN)/python -m bench.screenshots
 
-picture: dependencies ## draw the picture of the README, docs/screens.jpg
+picture: dependencies ## draw the picture of the README, docs/screens.jpg, and those of the tour
 	@$(BIN)/python -m bench.picture
+	@$(BIN)/python -m bench.tour
 
 dependencies:
 	@sh deploy/install.sh requirements-dev.txt

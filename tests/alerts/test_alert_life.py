@@ -406,6 +406,20 @@ def test_a_further_emergency_is_told_to_each_person_whose_message_has_left(any_c
     assert [mail.to for mail in any_clinic.mails()] == [NURSE, INVESTIGATOR, NURSE]
 
 
+def test_what_waits_after_an_acknowledgement_is_told_for_itself(any_clinic, clock):
+    """No message has left yet; an old page acknowledges the first emergency alone."""
+    phone = any_clinic.start()
+    phone.save(bleed=4)
+    page = any_clinic.rows(Alert)
+    clock.move(minutes=1)
+    phone.advised()
+    phone.save(breath=3)
+    assert [mail.to for mail in any_clinic.mails()] == [NURSE, INVESTIGATOR]
+    acknowledge(any_clinic, *page)
+    worker_steps.escalate_alerts(any_clinic.app_context)
+    assert [mail.to for mail in any_clinic.mails()] == [NURSE, INVESTIGATOR] * 2
+
+
 def test_what_could_not_be_told_at_once_is_told_to_each_person_by_the_worker(any_clinic, clock, monkeypatch):
     phone = any_clinic.start()
     phone.save(bleed=4)

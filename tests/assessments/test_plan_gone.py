@@ -121,7 +121,7 @@ def test_no_number_of_another_study_is_shown_and_no_form_is_issued(clinic: Clini
         assert refusal.value.why == "plan_gone"
         assert due_forms.due_forms(work, person, "en").report == ""
         with pytest.raises(NotFound):
-            due_forms.open_due_form(work, person, "", device="phone", language="en")
+            due_forms.open_due_form(work, person, "", identified_by="card", device="phone", language="en")
 
 
 def test_no_hours_and_no_first_aid_of_another_study_are_shown(clinic: Clinic, app: Flask) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pro.catalogue.lexicon_files import CHARACTERS, read_lexicon
 from pro.core.rule_language.level import Level
-from pro.core.text.red_flag_lexicon import LOWERING
 from pro.core.text.own_sentences import read_own_sentences
+from pro.core.text.red_flag_lexicon import LOWERING
 from pro.core.text.red_flag_screening import RedFlagHit, Screening, first_class, screen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ LEXICON = read_lexicon(ROOT / "pro/data/lexicons/npc_freetext.yaml")
 
 
 class Case(NamedTuple):
-    """One text, its level, and the levels that are right as well; ``missed``: the wrong level that it is known to get."""
+    """One text, its level, and the levels that are right as well; ``missed``: the wrong level that is known."""
 
     id: str
     text: str

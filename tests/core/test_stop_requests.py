@@ -30,7 +30,8 @@ I want to opt out|No more texts|I want no more messages|stop. no more texts plea
 POSSIBLE = """
 stop it|please stop this|can I stop?|how to stop|help stop|I want to stop|could you stop that please
 I want to quit the study
-Sorry I must end this text now, my nose bleeds|I have to stop texting now, I can't breathe|end text|I will end the message here
+Sorry I must end this text now, my nose bleeds|I have to stop texting now, I can't breathe|end text
+I will end the message here
 停止|停|请停止|取消|不填了|不想参加了|我要退出|别烦我|别问了|希望不要再发了
 Please don't text me at night|don't contact me by email, text is fine|stop texting me on Sundays|no more messages today
 no messages before 9 am please. stop texting so early|don't text me every day|stop the messages until Monday

@@ -59,4 +59,4 @@ def test_from_the_email_to_the_to_do_list(
     page.get_by_label("Verification code", exact=True).fill(codes[0])
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="To do")).to_be_visible()
-    expect(page.get_by_text("9 are left")).to_be_visible()
+    expect(page.get_by_text("9 left")).to_be_visible()

@@ -98,7 +98,8 @@ class PhraseError(ValueError):
 class WordNode:
     """A place in the tree of words. ``concepts``: bits of the word that ends here, 0 for none.
 
-    ``closing``: bits of the word that ends here and needs the end of its clause. ``written``: the words that end here, where the tree is one of sounds.
+    ``closing``: bits of the word that ends here and needs the end of its clause. ``written``: the words that end here,
+    where the tree is one of sounds.
     """
 
     next: dict[str, WordNode] = field(default_factory=dict)
@@ -171,11 +172,12 @@ class FlagClass:
 class Lexicon:
     """Everything that ``pro.core.text.red_flag_screening`` needs.
 
-    ``bits``: concept -> its bit. Bits of concepts: ``heads`` of frames, ``framed`` in any part of one, ``bare`` in a
-    denied list, ``passed`` by a denial on its way, ``calm`` say nothing; ``terms`` say all of a red flag; ``silencing`` the heads of the classes that
-    override others. ``denying``: tokens that deny by themselves. ``stems``: beginnings of words; ``typos``: a word with
-    one letter left out -> the word that was meant; ``swapped``: the same for two letters in the wrong order.
-    ``syllables``: Han character -> its sound; ``spelled``: pinyin -> sound. ``simplified``: for ``str.translate``.
+    ``bits``: concept -> its bit. Bits of concepts: ``heads`` of frames, ``framed`` in any part of one, ``bare`` in
+    a denied list, ``passed`` by a denial on its way, ``calm`` say nothing; ``terms`` say all of a red flag;
+    ``silencing`` the heads of the classes that override others. ``denying``: tokens that deny by themselves.
+    ``stems``: beginnings of words; ``typos``: a word with one letter left out -> the word that was meant;
+    ``swapped``: the same for two letters in the wrong order. ``syllables``: Han character -> its sound;
+    ``spelled``: pinyin -> sound. ``simplified``: for ``str.translate``.
     """
 
     id: str

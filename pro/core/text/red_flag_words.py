@@ -118,12 +118,9 @@ def _longest(text: ClauseText, root: WordNode, others: dict[str, tuple[str, ...]
     waiting = [(node, at)]
     while waiting:
         node, at = waiting.pop()
-        if node.concepts and at > best:
-            best, concepts = at, node.concepts
-        elif node.concepts and at == best:
-            concepts |= node.concepts
-        if node.closing and breaks[at] and at >= best:
-            best, concepts = at, node.closing | (concepts if at == best else 0)
+        found = node.concepts | (node.closing if breaks[at] else 0)
+        if found and at >= best:
+            best, concepts = at, found | (concepts if at == best else 0)
         if at >= count or (at > place and SPACE < breaks[at] < PAUSE):
             continue
         token = tokens[at]
@@ -186,12 +183,12 @@ def _read_pinyin(text: ClauseText, lexicon: Lexicon) -> list[Spot]:
     while first < len(heard):
         node: WordNode | None = lexicon.pinyin
         end = concepts = 0
-        for at in range(first, len(heard)):
+        at = first
+        while node is not None and at < len(heard):
             node = node.next.get(heard[at][0])
-            if node is None:
-                break
-            if node.concepts:
-                end, concepts = at + 1, node.concepts
+            at += 1
+            if node is not None and node.concepts:
+                end, concepts = at, node.concepts
         if concepts:
             spots.append(Spot(heard[first][1], heard[end - 1][1] + 1, concepts))
         first = max(first + 1, end)

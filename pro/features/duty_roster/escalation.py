@@ -39,7 +39,8 @@ NoticeState = Literal["told", "waiting", "refused", "dropped"]
 class StaffNotice:
     """One message about a case. ``state`` told: a provider accepted it, and has not reported a failure since.
 
-    A message leads to the case, so it tells of what was raised until it left: ``told_at``.
+    A message leads to the case, so it tells of what was raised until it left: ``told_at``. ``is_taken``: the alert that
+    it names was acknowledged or closed; before such a message leaves, what still waits must be told for itself.
     """
 
     staff_id: int
@@ -48,10 +49,16 @@ class StaffNotice:
     queued_at: datetime
     state: NoticeState
     told_at: datetime | None = None
+    is_taken: bool = False
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Return True if the message has not left yet and names an alert that waits."""
+        return self.state == "waiting" and not self.is_taken
 
     def covers(self, at: datetime) -> bool:
         """Return True if the message tells, or will tell, of what was raised ``at``."""
-        return self.state == "waiting" or self.tells_of(at)
+        return self.is_on_its_way or self.tells_of(at)
 
     def tells_of(self, at: datetime) -> bool:
         """Return True if the message was accepted after ``at``: queued since, or it left later."""
@@ -113,12 +120,12 @@ def is_untold(case: WaitingCase, now: datetime) -> bool:
     # Further alerts do not begin the time anew while no person was told of the first.
     since = case.newest_at if reached and not case.is_grouped else case.since
     # A message that has not left yet leads to what was raised meanwhile as well.
-    is_on_its_way = any(one.state == "waiting" and one.level >= case.level for one in case.notices)
+    is_on_its_way = any(one.is_on_its_way and one.level >= case.level for one in case.notices)
     return now - since > TOLD_WITHIN or not is_on_its_way
 
 
-def notice_of(message: Message, level: int) -> StaffNotice:
-    """Return what ``message``, about an alert of ``level``, has come to."""
+def notice_of(message: Message, level: int, *, is_taken: bool = False) -> StaffNotice:
+    """Return what ``message``, about an alert of ``level``, has come to; ``is_taken``: as in ``StaffNotice``."""
     state: NoticeState = "waiting"
     if message.failed_at is not None:
         state = "refused"
@@ -128,7 +135,9 @@ def notice_of(message: Message, level: int) -> StaffNotice:
         # Dropped because the case was acknowledged; any other reason means that it never leaves.
         state = "dropped" if message.failure == "taken_on" else "refused"
     told_at = message.sent_at if state == "told" else None
-    return StaffNotice(message.staff_id or 0, message.channel, Level(level), message.queued_at, state, told_at)
+    return StaffNotice(
+        message.staff_id or 0, message.channel, Level(level), message.queued_at, state, told_at, is_taken
+    )
 
 
 def queue_due_notices(work: UnitOfWork, case: WaitingCase, duty: DutyState) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
@@ -231,7 +231,7 @@ def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> boo
     if first.level == Level.EMERGENCY and not is_text:
         return False
     notices = read_notices(work, [first.source]).get(first.source, [])
-    return any(one.level >= first.level and one.state in ("told", "waiting") for one in notices)
+    return any(one.level >= first.level and (one.state == "told" or one.is_on_its_way) for one in notices)
 
 
 def _build_case(
@@ -280,14 +280,16 @@ def _build_case(
 def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.StaffNotice]]:
     """Return source -> the messages about its alerts, oldest first, in one query."""
     query = (
-        select(Message, Alert.level, Alert.source)
+        select(
+            Message, Alert.level, Alert.source, or_(Alert.acknowledged_at.is_not(None), Alert.resolved_at.is_not(None))
+        )
         .join(Alert, Alert.id == Message.alert_id)
         .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
         .order_by(Message.id)
     )
     found: dict[str, list[escalation.StaffNotice]] = {}
-    for message, level, source in work.session.execute(query) if sources else ():
-        found.setdefault(source, []).append(escalation.notice_of(message, level))
+    for message, level, source, is_taken in work.session.execute(query) if sources else ():
+        found.setdefault(source, []).append(escalation.notice_of(message, level, is_taken=bool(is_taken)))
     return found
 
 

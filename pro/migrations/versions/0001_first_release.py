@@ -167,6 +167,7 @@ def _participants() -> None:
         sa.Column("withdrawn_at", AT),
         sa.Column("died_at", AT),
         sa.Column("opted_out_at", AT),
+        sa.Column("trend_hidden_at", AT),
         sa.Column("look_at", AT, index=True),
         sa.UniqueConstraint("plan", "study_number"),
     )
