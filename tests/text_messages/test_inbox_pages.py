@@ -281,7 +281,7 @@ def test_the_alert_of_a_text_shows_it_and_names_what_was_seen(desk: StaffBrowser
     assert "Answers" not in desk.page
     assert f'href="{thread(clinic)}"' in desk.page
     desk.open("/staff/")
-    assert "written by SMS, noticed 09:00" in desk.page
+    assert "text message, detected 09:00" in desk.page
     for mail in clinic.mails() + clinic.mails("inbound_unknown"):
         assert "大出血" not in mail.subject + mail.body
 
