@@ -46,7 +46,7 @@ model-faults: dependencies ## take out each fix of the alerts' life and show tha
 	@$(BIN)/python -m tests.alerts.model_faults
 
 # Continues where it was stopped. MUTANTS='pro.core.triage*' tries some only.
-mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; stop and continue at will)
+mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; continues where it stopped)
 	@$(BIN)/mutmut run --max-children 2 $(MUTANTS)
 	@$(BIN)/python -m bench.mutants
 
@@ -72,8 +72,9 @@ bench: dependencies ## measure everything in bench/ and write docs/performance.m
 screenshots: dependencies ## save screenshots of all pages in var/screenshots
 	@$(BIN)/python -m bench.screenshots
 
-picture: dependencies ## draw the picture of the README, docs/screens.jpg
+picture: dependencies ## draw the picture of the README, docs/screens.jpg, and those of the tour
 	@$(BIN)/python -m bench.picture
+	@$(BIN)/python -m bench.tour
 
 dependencies:
 	@sh deploy/install.sh requirements-dev.txt

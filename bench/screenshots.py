@@ -155,8 +155,8 @@ def care(page: Page, site: Site, language: str) -> None:
     """
     with transaction(site.app_context.engine) as session:
         person = session.scalars(select(Participant).where(Participant.study_number == "NC-005")).one()
-        event = session.scalars(select(AdverseEvent)).one()
-        alert = session.scalars(select(Alert).where(Alert.participant_id == person.id)).first()
+        event = session.scalars(select(AdverseEvent).where(AdverseEvent.participant_id == person.id)).one()
+        alert = session.scalars(select(Alert).where(Alert.participant_id == person.id, Alert.level >= 2)).first()
     one = f"participants/{person.id}"
     places = {
         "alert-taken": f"alerts/{alert.id}" if alert else "",

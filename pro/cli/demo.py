@@ -25,11 +25,12 @@ def fill() -> None:
 
 @demo.command("links")
 def links() -> None:
-    """Print the staff address with a sign-in, and two participants' form links, one Chinese and one English."""
+    """Print the address of "Try it" with all sign-ins, the staff address, and two participants' form links."""
     _refuse_production()
     with unit_of_work() as work:
         made = demo_study.make_demo_links(work)
-    click.echo(f"\nStaff         {made.staff_url}   {made.email}   password: {made.password}")
+    click.echo(f"\nTry it        {made.try_url}   what each role should look at first")
+    click.echo(f"Staff         {made.staff_url}   {made.email}   password: {made.password}")
     click.echo(f"Participant   {made.chinese}   中文")
     click.echo(f"Participant   {made.english}   English\n")
 

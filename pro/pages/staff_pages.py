@@ -22,6 +22,7 @@ from pro.features.audit.pages import labels as audit_labels
 from pro.features.audit.pages import views as audit_views
 from pro.features.duty_roster.pages import labels as duty_roster_labels
 from pro.features.duty_roster.pages import views as duty_roster_views
+from pro.features.operations.pages import try_views
 from pro.features.participants.pages import (
     card_views,
     consent_views,
@@ -42,7 +43,7 @@ from pro.pages import page_frame
 from pro.web import request_context
 
 # Modules whose views belong to the parent blueprint: their endpoints are ``staff.<view>``.
-ON_PARENT = (login_views, alert_views, to_do_list_views)
+ON_PARENT = (login_views, alert_views, to_do_list_views, try_views)
 # Modules with a blueprint of their own, ``pages``: their endpoints are ``staff.<blueprint>.<view>``.
 WITH_BLUEPRINT = (
     login_step_views,

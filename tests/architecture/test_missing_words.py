@@ -39,6 +39,8 @@ MAY_FAIL = {
     "pro.features.alerts.alert_service",
     "pro.features.operations.worker_steps",
     "pro.features.operations.demo_participants",
+    "pro.features.operations.demo_stories",
+    "pro.features.operations.demo_forms",
     "pro.features.operations.demo_study",
     # An id that the same function has just checked.
     "pro.features.schedule.enrolment",

@@ -57,6 +57,8 @@ GUARDS = {
     ("GET", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-out"): PUBLIC,
+    ("GET", "/staff/try"): PUBLIC,
+    ("POST", "/staff/try"): PUBLIC,
     ("GET", "/staff/invitation/<token>"): PUBLIC,
     ("POST", "/staff/invitation/<token>"): PUBLIC,
     ("POST", "/staff/kept"): "own_account",
@@ -150,6 +152,7 @@ GUARDS = {
 # GETs of the staff side that are no page behind a right: the way in, files, and seconds for a script.
 NOT_PAGES = {
     "/staff/sign-in",
+    "/staff/try",
     "/staff/invitation/<token>",
     "/staff/me/here",
     "/staff/participants/<int(max=2147483647):participant_id>/pre-dose.pdf",

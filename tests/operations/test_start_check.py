@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pro import db
 from pro.app_context import AppContext
 from pro.catalogue import Catalogue
 from pro.core.study_plan import StudyPlan, StudySettings
-from pro.features.operations import demo_study, start_check
+from pro.features.operations import start_check
 
 
 @pytest.fixture
@@ -64,8 +63,6 @@ def test_numbers_that_the_investigator_has_not_confirmed_are_refused(ready: Stud
     assert "stopping.demonstration" in problem
 
 
-def test_a_database_with_the_demonstration_in_it_is_refused(app_context: AppContext) -> None:
+def test_a_database_with_the_demonstration_in_it_is_refused(app_context: AppContext, demo_context: AppContext) -> None:
     assert not [one for one in start_check.find_database_problems(app_context) if "demonstration" in one]
-    with db.transaction(app_context.engine) as session:
-        demo_study.fill_demo_study(app_context.unit_of_work(session))
-    assert [one for one in start_check.find_database_problems(app_context) if "demonstration study" in one]
+    assert [one for one in start_check.find_database_problems(demo_context) if "demonstration study" in one]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -24,6 +25,19 @@ _DUMMY_HASH = _HASHER.hash("nobody has this password")
 def hash_secret(secret: str) -> str:
     """Return an argon2id hash of ``secret``; salt and parameters are part of it."""
     return _HASHER.hash(secret)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HashedSecret:
+    """A secret with its hash, for many rows with the same one: hashing takes a fifth of a second."""
+
+    secret: str
+    hash: str
+
+    @classmethod
+    def of(cls, secret: str) -> HashedSecret:
+        """Return ``secret`` with its hash."""
+        return cls(secret, hash_secret(secret))
 
 
 def is_secret_correct(stored: str | None, secret: str) -> bool:

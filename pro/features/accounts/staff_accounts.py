@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from pro.app_context import Actor, UnitOfWork
 from pro.errors import BadData, SignInNeeded
 from pro.features.accounts import attempt_limits, signatures
-from pro.features.accounts.passwords import hash_secret, is_secret_correct, password_problem
+from pro.features.accounts.passwords import HashedSecret, hash_secret, is_secret_correct, password_problem
 from pro.features.accounts.phone_numbers import mobile_problem, to_e164
 from pro.models import ROLES, StaffMember, StaffSession
 
@@ -122,20 +122,22 @@ def add_staff(
     name: str,
     role: str,
     language: str,
-    password: str,
+    password: str | HashedSecret,
     phone: str = "",
     *,
     own_password: bool = False,
 ) -> StaffMember:
     """Store a new account and return it.
 
-    ``phone``: for escalation text messages, may be "". ``own_password``: the staff member chose the password; otherwise
-    it must be changed at the first sign-in. Raise BadData("staff", fields=...) with the problems of
-    ``account_problems`` and {"password": ...} for a weak password.
+    ``password``: as typed, or with its hash. ``phone``: for escalation text messages, may be "". ``own_password``: the
+    staff member chose the password; otherwise it must be changed at the first sign-in. Raise BadData("staff",
+    fields=...) with the problems of ``account_problems`` and {"password": ...} for a weak password.
     """
     email = email.strip().lower()
     wrong = account_problems(work, email, name, role, language, phone)
-    if weak := password_problem(password, email):
+    hashed = password if isinstance(password, HashedSecret) else None
+    typed = password if isinstance(password, str) else password.secret
+    if weak := password_problem(typed, email):
         wrong["password"] = weak
     if wrong:
         raise BadData("staff", fields=wrong)
@@ -145,7 +147,7 @@ def add_staff(
         name=name.strip(),
         role=role,
         language=language,
-        password_hash=hash_secret(password),
+        password_hash=hashed.hash if hashed else hash_secret(typed),
         phone_sealed=work.vault.seal(number) if number else None,
         made_at=work.now,
         password_changed_at=work.now if own_password else None,

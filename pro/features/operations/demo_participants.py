@@ -1,274 +1,222 @@
-"""Create the participants of the demonstration: visits, answers and events before today.
-
-Every step runs through the services at the time when it would have happened, so that the visit schedule is a real one.
-"""
+"""The participants of the demonstration: enrolment, treatment dates, answers and their stories before today."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from pro.app_context import Actor, UnitOfWork
-from pro.core.questionnaire.instrument import Value
-from pro.features.accounts import signatures
-from pro.features.accounts.signatures import PasswordProof
-from pro.features.adverse_events import gradings
-from pro.features.adverse_events.gradings import GradingDraft
-from pro.features.alerts import alert_service
-from pro.features.assessments import answer_service, data_corrections, data_entry
-from pro.features.assessments.data_corrections import CorrectionRequest
-from pro.features.duty_roster import roster_service
-from pro.features.forms import form_access, form_issuing, form_state
-from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule import enrolment, missed_forms, schedule_service
+from pro.app_context import SYSTEM, UnitOfWork
+from pro.features.accounts.passwords import HashedSecret
+from pro.features.alerts import test_alerts
+from pro.features.duty_roster import notifications
+from pro.features.operations import demo_courses, demo_forms, demo_stories
+from pro.features.operations.demo_courses import CHECKIN, QLQ, dice
+from pro.features.operations.demo_handling import Desk
+from pro.features.operations.demo_timeline import Person, Timeline, days_between
+from pro.features.schedule import enrolment, schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.features.ulcers import endoscopies
-from pro.models import Alert, Assessment, CallTask, ExpectedForm, Participant, StaffMember
+from pro.features.text_messages import reminders
+from pro.models import Assessment, ExpectedForm, Participant
 
-CHECKIN, QLQ = "npc_checkin", "qlq_c30"
-CHECKIN_ITEMS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
-QUIET_ANSWERS: dict[str, Value] = dict.fromkeys(CHECKIN_ITEMS.split(), 0)
-ULCER_SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
-QLQ_ANSWERS: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
-QLQ_ANSWERS |= {"Q29": 5, "Q30": 6}
-CONSENT = "1.0"
-# Time from day 1 of induction to radiotherapy, and from consent to day 1.
-INDUCTION_LENGTH, CONSENT_LEAD = timedelta(days=24), timedelta(days=3)
-DAY, ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
-NINE, TEN = time(9), time(10)
-# Time from the answers to acknowledgement, phone call and request of the endoscopy.
-ACKNOWLEDGED_AFTER, PHONED_AFTER, REQUESTED_AFTER = timedelta(minutes=12), timedelta(minutes=25), timedelta(minutes=40)
-# Time from result and grading to now. The clock for the SAE report runs when the demonstration starts.
-RESULT_BEFORE_NOW, GRADED_BEFORE_NOW = timedelta(hours=3), timedelta(hours=2)
-# The correct answer of a participant who pressed "not at all" by mistake.
-CORRECT_VALUE = 3
-HOARSE, ULCER, ADMITTED = "声音嘶哑，无出血。", "鼻咽后壁溃疡，约 1.5 cm。", "住院，抗感染，暂停放疗。"
-CORRECTION_REASON = "Pressed the answer beside it and said so the same day."
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+CONSENT, PIN = "1.0", "2468"
+CYCLE = 21
+FIRST_CYCLE = 28
+# Chances that a mandatory form is missed, an optional one answered, and a form comes after its window.
+MISSED, OPTIONAL, LATE = 0.07, 0.4, 0.02
+# Forms whose window ends within this time before today are answered: what is missing now is a story of its own.
+ANSWERED_BEFORE_NOW = 7 * DAY
+# Test alerts and daily digests of earlier weeks would add nothing to see.
+TEST_ALERTS, DIGESTS = 70 * DAY, 30 * DAY
 
 
-def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, StaffMember], password: str) -> None:
-    """Create the five participants of the demonstration.
+@dataclass(slots=True)
+class Cohort:
+    """The study at work: the participants, and what happens each day."""
 
-    NC-001: in induction, with a baseline form on paper. NC-002: in the second week of radiotherapy. NC-003: with signs
-    of an ulcer. NC-004: in the fourth week, without answers since the third. NC-005: with an ulcer that staff graded.
+    timeline: Timeline
+    plan: str
+    desk: Desk
+    people: list[Person]
+    # All participants have the same PIN, and hashing it for each would take seconds.
+    pin: HashedSecret = field(default_factory=partial(HashedSecret.of, PIN))
 
-    ``staff``: by role. ``password``: with which they sign.
-    """
-    real = work.now
-    today = local_date(real, work.catalogue.plans[plan].settings.time_zone)
-    first = _enrol(work, plan, "NC-001", "zh_Hans", today - 12 * DAY)
-    _answer_forms(work, first, {today - 13 * DAY: CHECKIN, today - 5 * DAY: CHECKIN})
-    second = _enrol_treated(work, plan, "NC-002", "en", _fraction_days(work, plan, today, 7), answered=(5,))
-    third = _enrol(work, plan, "NC-003", "zh_Hans", today - 16 * DAY)
-    _answer_forms(work, third, {today - 18 * DAY: QLQ, today - 17 * DAY: CHECKIN, today - 9 * DAY: CHECKIN})
-    work.now = real - DAY
-    _answer_form(work, third, CHECKIN, QUIET_ANSWERS | ULCER_SIGNS)
-    fourth = _enrol_treated(work, plan, "NC-004", "zh_Hans", _fraction_days(work, plan, today, 18), answered=(5, 10))
-    _miss_forms(work, fourth, real)
-    fifth = _enrol_treated(work, plan, "NC-005", "zh_Hans", _fraction_days(work, plan, today, 12), answered=(5, 10))
-    work.now = real - 3 * DAY
-    _answer_form(work, fifth, CHECKIN, QUIET_ANSWERS | ULCER_SIGNS)
-    handle_alerts(work, fifth, staff, password, real)
-    request_correction(work, second, staff, password, real)
-    work.now = real
-    _enter_paper_form(work, first, today - 14 * DAY)
+    def begin(self) -> None:
+        """Add every enrolment, treatment date and day up to now to the timeline."""
+        for number, person in enumerate(self.people):
+            at = self.timeline.moment(person.dates.consent, 9, 30) + number * MINUTE
+            self.timeline.add(at, partial(self._enrol, person))
+        first = min(person.dates.consent for person in self.people)
+        for on in days_between(first, self.timeline.today):
+            self.timeline.add(self.timeline.moment(on, 8, 1), partial(self._begin_day, on))
 
+    def by_number(self, number: str) -> Person:
+        """Return the participant with a number."""
+        return next(person for person in self.people if person.course.number == number)
 
-def handle_alerts(
-    work: UnitOfWork, person: Participant, staff: Mapping[str, StaffMember], password: str, real: datetime
-) -> None:
-    """Handle the open alerts of ``person``: acknowledgement, call, endoscopy, and a grading.
+    def _enrol(self, person: Person) -> None:
+        course, dates = person.course, person.dates
+        with self.timeline.acting("coordinator") as work:
+            row = person.row = enrolment.enrol(
+                work,
+                plan=self.plan,
+                study_number=course.number,
+                phone=f"+8613800000{course.number[-3:]}",
+                language=course.language,
+                pin=self.pin,
+                consented_on=dates.consent,
+                consent_version=CONSENT,
+                health_data=True,
+            )
+            work.session.flush()
+            self._set(row, [DateChange("induction_day1", 0, dates.induction, planned=dates.induction > dates.consent)])
+        for on, changes in self._date_changes(person):
+            self.timeline.add(self.timeline.moment(on, 17) - 20 * MINUTE, partial(self._set_dates, person, changes))
+        demo_stories.begin(self.timeline, self.desk, person)
 
-    The grading is a serious event of grade 3, not reported yet. ``staff``: by role. ``work.now`` is the time of the
-    answers; ``real``: the time now.
-    """
-    answered = work.now
-    query = select(Alert).where(Alert.participant_id == person.id, Alert.resolved_at.is_(None))
-    alerts = list(work.session.scalars(query.order_by(Alert.id)))
-    with _acting_as(work, staff["nurse"], answered + ACKNOWLEDGED_AFTER):
-        alert_service.acknowledge(work, [alert.id for alert in alerts])
-        work.now = answered + PHONED_AFTER
-        source = alerts[0].source
-        missed_forms.log_call(
-            work, at=work.now, outcome="reached", text=HOARSE, participant_id=person.id, source=source
+    def _date_changes(self, person: Person) -> list[tuple[date, list[DateChange]]]:
+        """Return the day on which staff enter dates, and the dates: fractions once a week."""
+        dates = person.dates
+        first = dates.induction
+        found = [(first, [DateChange("induction_day1", 0, first), DateChange("pd1_dose", 1, first)])]
+        second = first + CYCLE * DAY
+        found.append((second, [DateChange("pd1_dose", 2, second)]))
+        start = dates.fractions[0] if dates.fractions else dates.planned_start
+        found.append((min(first + 14 * DAY, start - 9 * DAY), [DateChange("rt_fraction", 1, start, planned=True)]))
+        given = list(enumerate(dates.fractions, start=1))
+        for batch in [given[:1], *(given[at : at + 5] for at in range(1, len(given), 5))]:
+            if batch:
+                found.append((batch[-1][1], [DateChange("rt_fraction", count, on) for count, on in batch]))
+        if len(given) >= 25:
+            found.append((given[24][1], [DateChange("cr_decision", 0, given[24][1])]))
+        if (last := dates.last_fraction) is not None:
+            found.append((last, [DateChange("rt_end", 0, last)]))
+            cycle_one = last + FIRST_CYCLE * DAY
+            found.append((last + 14 * DAY, [DateChange("maintenance_cycle", 1, cycle_one, planned=True)]))
+            found += [
+                (
+                    cycle_one + CYCLE * number * DAY,
+                    [DateChange("maintenance_cycle", number + 1, cycle_one + CYCLE * number * DAY)],
+                )
+                for number in range(12)
+            ]
+        return sorted(found, key=lambda pair: pair[0])
+
+    def _set_dates(self, person: Person, changes: list[DateChange]) -> None:
+        row = person.enrolled
+        if row.is_active:
+            with self.timeline.acting("coordinator"):
+                self._set(row, changes)
+
+    def _set(self, row: Participant, changes: list[DateChange]) -> None:
+        schedule_service.set_anchors(self.timeline.work, row, changes)
+
+    def _begin_day(self, on: date) -> None:
+        """Do the worker's morning round, then plan the answers of the day and what staff do."""
+        work, timeline = self.timeline.work, self.timeline
+        work.actor = SYSTEM
+        reminders.run_batch(work)
+        if timeline.ends - work.now < DIGESTS:
+            local = work.now.astimezone(ZoneInfo(timeline.zone))
+            notifications.queue_daily_digest(work, work.catalogue.plans[self.plan], local)
+        self.desk.deliver()
+        self._plan_answers()
+        if timeline.ends - work.now < TEST_ALERTS:
+            timeline.add(timeline.moment(on, 10, 1), self._test_alert)
+        if on.weekday() < 5:
+            timeline.add(timeline.moment(on, 9), self.desk.sweep)
+
+    def _test_alert(self) -> None:
+        work = self.timeline.work
+        work.actor = SYSTEM
+        if test_alerts.start_due_test_alerts(work):
+            work.session.flush()
+            self.desk.deliver()
+            self.timeline.add(work.now + 7 * MINUTE, self._confirm_test_alert)
+
+    def _confirm_test_alert(self) -> None:
+        with self.timeline.acting("nurse") as work:
+            newest = test_alerts.newest_test_alert(work, self.plan)
+            if newest is not None:
+                test_alerts.confirm_test_alert(work, newest.id)
+
+    def _plan_answers(self) -> None:
+        """Decide about every form whose window is open whether, when and how it is answered."""
+        work = self.timeline.work
+        people = {person.row.id: person for person in self.people if person.row is not None}
+        query = select(ExpectedForm).where(
+            ExpectedForm.opens_at <= work.now,
+            ExpectedForm.closes_at >= work.now,
+            ExpectedForm.served_at.is_(None),
+            ExpectedForm.assessment_id.is_not(None),
         )
-    with _acting_as(work, staff["investigator"], answered + REQUESTED_AFTER):
-        asked = endoscopies.request_endoscopy(work, person)
-        work.now = real - RESULT_BEFORE_NOW
-        day = local_date(work.now, person.time_zone)
-        endoscopies.record_result(work, person, asked.id, done_on=day, result="ulcer", grade="3", finding=ULCER)
-        schedule_service.set_anchors(work, person, [DateChange("ulcer_confirmed", 1, day)])
-        work.now = real - GRADED_BEFORE_NOW
-        said = GradingDraft(
-            term="pharyngeal_necrosis",
-            onset_on=day,
-            grade=3,
-            attribution=("radiotherapy",),
-            serious=True,
-            known_at=work.now,
-            action=ADMITTED,
+        for line in work.session.scalars(query.order_by(ExpectedForm.id)):
+            person = people[line.participant_id]
+            key = (line.visit, line.instrument)
+            if key not in person.decided:
+                person.decided.add(key)
+                at = self._answer_time(person, line)
+                if at is not None:
+                    self.timeline.add(at, partial(self._answer, person, line.instrument))
+
+    def _answer_time(self, person: Person, line: ExpectedForm) -> datetime | None:
+        """Return when a form is answered, or None if it is missed."""
+        course, chance = person.course, dice(person.course.number, line.visit, line.instrument)
+        must = line.closes_at > self.timeline.ends - ANSWERED_BEFORE_NOW or course.number in demo_stories.COMPLETE
+        drawn = chance.random()
+        if demo_stories.is_silent(person, self.timeline) or (not line.mandatory and drawn > OPTIONAL):
+            return None
+        if line.mandatory and drawn < MISSED and not must:
+            return None
+        late = line.mandatory and drawn > 1 - LATE and not must
+        ends = self.timeline.local_day(line.closes_at)
+        today = self.timeline.local_day(self.timeline.work.now)
+        waits = chance.choices((0, 1, 2), (70, 22, 8))[0] if (ends - today).days else 0
+        on = ends + DAY if late else min(today + waits * DAY, ends)
+        return self.timeline.moment(on, 8) + timedelta(minutes=chance.randrange(25, 12 * 60))
+
+    def _answer(self, person: Person, instrument: str) -> None:
+        """Answer the open form of an instrument in the way of the participant."""
+        work, row = self.timeline.work, person.enrolled
+        form = self._open_form(row, instrument)
+        if form is None or not row.is_active:
+            return
+        on = self.timeline.local_day(work.now)
+        if instrument == CHECKIN:
+            given = demo_courses.checkin_answers(person.course, person.dates, on)
+        else:
+            given = demo_courses.qlq_answers(person.course, person.dates, on, work.catalogue.instruments[QLQ])
+        way = demo_stories.way_of_answering(person, instrument, on)
+        if way.entered:
+            demo_stories.enter(self.timeline, self.desk, person, form, given, way.entered)
+            return
+        minutes = dice(person.course.number, "minutes", on, instrument).randrange(3, 8)
+        if self.timeline.work.now + minutes * MINUTE >= self.timeline.ends:
+            return
+        demo_forms.begin_answers(work, row, form, given, by=way.by, channel=way.channel)
+        self.timeline.add(work.now + minutes * MINUTE, partial(self._finish, row, form))
+
+    def _finish(self, row: Participant, form: Assessment) -> None:
+        demo_forms.finish_answers(self.timeline.work, row, form)
+        self.desk.look_at(form)
+
+    def _open_form(self, row: Participant, instrument: str) -> Assessment | None:
+        query = select(Assessment).where(
+            Assessment.participant_id == row.id,
+            Assessment.instrument == instrument,
+            Assessment.first_answer_at.is_(None),
+            Assessment.submitted_at.is_(None),
+            Assessment.cancelled_at.is_(None),
         )
-        shown = [alert.id for alert in alert_service.unseen_alerts(work, source, ())]
-        proof = _sign_proof(work, password)
-        gradings.sign_grading(work, proof, person, said, seen=0, case_key=source, shown=shown)
+        return self.timeline.work.session.scalar(query.order_by(Assessment.id.desc()).limit(1))
 
 
-def request_correction(
-    work: UnitOfWork, person: Participant, staff: Mapping[str, StaffMember], password: str, real: datetime
-) -> None:
-    """Request a correction of a wrong answer of ``person``; no decision is made yet."""
-    query = select(Assessment).where(Assessment.participant_id == person.id, Assessment.submitted_at.is_not(None))
-    form = work.session.scalars(query.where(Assessment.instrument == "qlq_c30").order_by(Assessment.id)).first()
-    if form is None:
-        return
-    with _acting_as(work, staff["coordinator"], real - GRADED_BEFORE_NOW):
-        wish = CorrectionRequest(
-            "Q10", CORRECT_VALUE, work.now - ACKNOWLEDGED_AFTER, "phone", work.actor.id, CORRECTION_REASON
-        )
-        data_corrections.request_correction(work, _sign_proof(work, password), form, wish)
-
-
-def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: date) -> Participant:
-    """Enrol a participant who consented some days before the first dose at ``induction``."""
-    consented = induction - CONSENT_LEAD
-    _set_time(work, plan, consented, NINE)
-    person = enrolment.enrol(
-        work,
-        plan=plan,
-        study_number=number,
-        phone=f"+8613800000{number[-3:]}",
-        language=language,
-        pin="2468",
-        consented_on=consented,
-        consent_version=CONSENT,
-        health_data=True,
-    )
-    _set_time(work, plan, induction, NINE)
-    schedule_service.set_anchors(
-        work, person, [DateChange("induction_day1", 0, induction), DateChange("pd1_dose", 1, induction)]
-    )
-    return person
-
-
-def _enrol_treated(
-    work: UnitOfWork, plan: str, number: str, language: str, days: list[date], *, answered: tuple[int, ...]
-) -> Participant:
-    """Enrol a participant with a fraction on each of ``days``.
-
-    ``answered``: the fractions at which check-ins were answered. One QLQ-C30 counts for day 22 of induction and for the
-    start of radiotherapy.
-    """
-    induction = days[0] - INDUCTION_LENGTH
-    person = _enrol(work, plan, number, language, induction)
-    said = {induction - DAY: CHECKIN, induction - 2 * DAY: QLQ, induction + 19 * DAY: QLQ}
-    said |= {induction + count * DAY: CHECKIN for count in (7, 14, 21)}
-    _answer_forms(work, person, said)
-    _set_time(work, plan, induction + 21 * DAY, NINE)
-    schedule_service.set_anchors(work, person, [DateChange("pd1_dose", 2, induction + 21 * DAY)])
-    for count, on in enumerate(days, start=1):
-        _set_time(work, plan, on, NINE)
-        schedule_service.set_anchors(work, person, [DateChange("rt_fraction", count, on)])
-        if count in answered:
-            _answer_forms(work, person, {on: CHECKIN})
-    return person
-
-
-def _miss_forms(work: UnitOfWork, person: Participant, real: datetime) -> None:
-    """Mark forms as missed, with the call task of the worker and an unanswered call."""
-    query = select(ExpectedForm).where(
-        ExpectedForm.participant_id == person.id,
-        ExpectedForm.served_at.is_(None),
-        ExpectedForm.mandatory,
-        ExpectedForm.closes_at < work.now,
-    )
-    rows = list(work.session.scalars(query))
-    work.now = max(row.closes_at for row in rows) + ONE_MINUTE
-    for row in rows:
-        row.missed_at = work.now
-    missed_forms.record_missed(work, person, rows)
-    work.session.flush()
-    task = work.session.scalars(select(CallTask).where(CallTask.participant_id == person.id)).one()
-    work.now = task.due_at + 60 * ONE_MINUTE
-    if work.now > real - DAY:
-        return
-    missed_forms.log_call(work, at=work.now, outcome="no_answer", task_id=task.id)
-
-
-def _fraction_days(work: UnitOfWork, plan: str, today: date, count: int) -> list[date]:
-    """Return the last ``count`` working days before ``today``."""
+def make_people(work: UnitOfWork, plan: str, today: date) -> list[Person]:
+    """Return the participants of the data file, with the days of their courses."""
     working = work.catalogue.working_days(plan)
-    found: list[date] = []
-    on = today
-    while len(found) < count:
-        on -= DAY
-        if working.has(on):
-            found.insert(0, on)
-    return found
-
-
-def _set_time(work: UnitOfWork, plan: str, on: date, hour: time) -> None:
-    work.now = roster_service.to_utc(datetime.combine(on, hour), work.catalogue.plans[plan].settings.time_zone)
-
-
-def _answer_forms(work: UnitOfWork, person: Participant, said: Mapping[date, str]) -> None:
-    """Answer one form without symptoms on each day."""
-    for on, instrument in sorted(said.items()):
-        _set_time(work, person.plan, on, TEN)
-        _answer_form(work, person, instrument, QUIET_ANSWERS if instrument == CHECKIN else QLQ_ANSWERS)
-
-
-def _answer_form(work: UnitOfWork, person: Participant, instrument: str, said: Mapping[str, Value]) -> None:
-    """Answer and submit a form on a phone; items that ``said`` does not name are skipped."""
-    staff = work.actor
-    issued = form_issuing.send_form(work, person, instrument, by="here")
-    secret = form_access.begin_session(
-        work, issued.assessment, identified_by="link", answered_by="self", device="phone", language=person.language
-    )
-    work.session.flush()
-    form_session = form_access.session_of(work, issued.assessment.ref, secret)
-    work.actor = Actor("participant", person.id, "participant")
-    while (
-        page := (form := form_state.read_form(work, form_session, person.language)).page(form.next_position())
-    ) is not None:
-        given = {name: () if form.instrument.items[name].kind == "list" else said.get(name) for name in page.items}
-        answer_service.save_answers(work, form_session, page.id, given, person.language)
-        work.session.flush()
-    answer_service.submit_form(work, form_session, person.language)
-    work.session.flush()
-    work.actor = staff
-
-
-def _enter_paper_form(work: UnitOfWork, person: Participant, on: date) -> None:
-    """Enter a form that was filled in on paper on the day ``on``; it stays unverified."""
-    zone = work.catalogue.plans[person.plan].settings.time_zone
-    answered_at = roster_service.to_utc(datetime.combine(on, TEN), zone)
-    data_entry.enter_form(
-        work,
-        person,
-        QLQ,
-        mode="paper",
-        answered_by="self",
-        answered_at=answered_at,
-        given=QLQ_ANSWERS,
-        language=person.language,
-    )
-
-
-@contextmanager
-def _acting_as(work: UnitOfWork, person: StaffMember, at: datetime) -> Iterator[None]:
-    """Act as another staff member, at another time."""
-    before = work.actor
-    work.actor, work.now = Actor("staff", person.id, person.role, person.name), at
-    yield
-    work.session.flush()
-    work.actor = before
-
-
-def _sign_proof(work: UnitOfWork, password: str) -> PasswordProof:
-    found = signatures.confirm_password(work, password)
-    if not isinstance(found, PasswordProof):
-        raise ValueError("the demonstration's own password was refused")
-    return found
+    around = [day for day in days_between(today - 400 * DAY, today + 60 * DAY) if working.has(day)]
+    return [Person(course, demo_courses.dates_of(course, today, around)) for course in demo_courses.read_courses()]

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.passwords import hash_secret, read_pin
+from pro.features.accounts.passwords import HashedSecret, hash_secret, read_pin
 from pro.features.accounts.phone_numbers import to_e164
 from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.treatment_dates import local_date
@@ -53,7 +53,7 @@ def enrol(
     study_number: str,
     phone: str,
     language: str,
-    pin: str,
+    pin: str | HashedSecret,
     consented_on: date | None,
     consent_version: str,
     health_data: bool,
@@ -62,19 +62,19 @@ def enrol(
     """Enrol a participant in ``plan``, record the consent and plan the visits.
 
     ``consent_version``: version of the signed consent form. ``health_data``: separate consent for health data was
-    given. ``shared_phone``: another participant may have the same phone. Raise BadData("enrol", fields={field:
-    problem}) with all problems, RecordFrozen if the study is frozen.
+    given. ``shared_phone``: another participant may have the same phone. ``pin``: as typed, or with its hash. Raise
+    BadData("enrol", fields={field: problem}) with all problems, RecordFrozen if the study is frozen.
     """
+    hashed = pin if isinstance(pin, HashedSecret) else None
     given: dict[str, Any] = {
         "plan": plan,
         "study_number": study_number,
         "phone": phone,
         "language": language,
-        "pin": pin,
+        "pin": hashed.secret if hashed else pin,
     }
-    given |= {"consented_on": consented_on, "consent_version": consent_version}
-    given |= {"health_data": health_data, "shared_phone": shared_phone}
-    wrong = enrolment_problems(work, **given)
+    given |= {"consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    wrong = enrolment_problems(work, shared_phone=shared_phone, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     record_freezes.require_unfrozen(work, plan)
@@ -86,7 +86,7 @@ def enrol(
         time_zone=work.catalogue.plans[plan].settings.time_zone,
         phone_sealed=work.vault.seal(number_called) if number_called else None,
         phone_fingerprint=participant_details.fingerprint_of(work, number_called) if number_called else None,
-        pin_hash=hash_secret(read_pin(pin)),
+        pin_hash=hashed.hash if hashed else hash_secret(read_pin(given["pin"])),
         enrolled_at=work.now,
         enrolled_by=work.actor.id,
     )

@@ -81,7 +81,7 @@ def run_due_participants(app_context: AppContext) -> int:
     while seen < MAX_PER_ROUND:
         try:
             with transaction(app_context.engine) as session:
-                done = _run_batch(app_context.unit_of_work(session), BATCH_SIZE, broken)
+                done = run_batch(app_context.unit_of_work(session), BATCH_SIZE, broken)
         except Exception as error:
             log.error("schedule batch failed error=%s", type(error).__name__)
             done = _retry_individually(app_context, broken)
@@ -100,7 +100,7 @@ def _retry_individually(app_context: AppContext, broken: set[int]) -> int:
     for participant_id in ids:
         try:
             with transaction(app_context.engine) as session:
-                _run_batch(app_context.unit_of_work(session), 1, broken, participant_id)
+                run_batch(app_context.unit_of_work(session), 1, broken, participant_id)
         except Exception as error:
             broken.add(participant_id)
             log.error("schedule processing failed participant=%s error=%s", participant_id, type(error).__name__)
@@ -119,7 +119,7 @@ def _due_participants(
     return list(work.session.scalars(locked))
 
 
-def _run_batch(work: UnitOfWork, limit: int, without: Iterable[int], only: int | None = None) -> int:
+def run_batch(work: UnitOfWork, limit: int = BATCH_SIZE, without: Iterable[int] = (), only: int | None = None) -> int:
     """Process one batch of participants; return how many."""
     due = _due_participants(work, limit, without, only)
     people = _read_participants(work, due)

@@ -24,13 +24,20 @@ LOCK_KEY = 7_310_010
 
 
 def sign_participant_decision(
-    work: UnitOfWork, participant: Participant, about: str, choice: str, reason: str, password: str, seen: str
+    work: UnitOfWork,
+    participant: Participant,
+    about: str,
+    choice: str,
+    reason: str,
+    password: str | PasswordProof,
+    seen: str,
 ) -> SignedDecision | CredentialRefusal:
     """Sign a decision about one participant.
 
-    ``about``: ulcer or response. ``seen``: the digest that the page showed. Returns a CredentialRefusal for a wrong
-    password. Raises BadData("decision", fields=...) for missing values, NotAllowed("stale_page") if anything that the
-    page showed has changed, and NotAllowed("right_missing") for anyone but an investigator.
+    ``about``: ulcer or response. ``password``: as typed, or the proof that it was checked. ``seen``: the digest that
+    the page showed. Returns a CredentialRefusal for a wrong password. Raises BadData("decision", fields=...) for
+    missing values, NotAllowed("stale_page") if anything that the page showed has changed, and
+    NotAllowed("right_missing") for anyone but an investigator.
     """
     work.lock(participant)
     shown = ulcer_cases.shown_of_case(ulcer_cases.read_case(work, participant))
@@ -59,7 +66,7 @@ def _sign_decision(
     participant_id: int | None,
     fields: Mapping[str, str],
     said: tuple[str, str, str],
-    password: str,
+    password: str | PasswordProof,
     seen: str,
     shown: dict[str, Any],
 ) -> SignedDecision | CredentialRefusal:
@@ -76,7 +83,7 @@ def _sign_decision(
     wrong = {name: why for name, why in problems.items() if why}
     if wrong:
         raise BadData("decision", fields=wrong)
-    confirmed = signatures.confirm_password(work, password)
+    confirmed = password if isinstance(password, PasswordProof) else signatures.confirm_password(work, password)
     if isinstance(confirmed, CredentialRefusal):
         return confirmed
     if seen != ulcer_cases.digest(shown):
