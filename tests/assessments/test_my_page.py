@@ -391,3 +391,18 @@ def test_the_page_is_small_in_both_languages(
             answer = phone.client.get(f"{path}?lang={language}", headers={"Accept-Encoding": "gzip"})
             assert answer.status_code == 200
             assert len(answer.data) <= MOST_BYTES, (path, language, len(answer.data))
+
+
+def test_without_its_study_plan_no_number_of_another_study_is_shown(
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    at = open_by_card(phone, app_context, seeded, seeded.chinese.id)
+    with unit_of_work(app_context) as work:
+        work.session.get_one(Participant, seeded.chinese.id).plan = "gone"
+    assert phone.open(at).status_code == 200
+    assert phone.heading == HEADING
+    assert "0791" not in phone.page
+    assert "研究团队给您的" in phone.page
+    assert 'href="tel:120"' in phone.page
+    assert 'value="fill"' not in phone.page
+    assert not re.search(r"[，：]。|None", phone.page[phone.page.index("<main") : phone.page.index("</main>")])
