@@ -46,7 +46,7 @@ model-faults: dependencies ## take out each fix of the alerts' life and show tha
 	@$(BIN)/python -m tests.alerts.model_faults
 
 # Continues where it was stopped. MUTANTS='pro.core.triage*' tries some only.
-mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; stop and continue at will)
+mutate: dependencies ## change each decision about signs and messages and count what no test notices (hours; continues where it stopped)
 	@$(BIN)/mutmut run --max-children 2 $(MUTANTS)
 	@$(BIN)/python -m bench.mutants
 

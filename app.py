@@ -15,7 +15,7 @@ from pro.catalogue import Catalogue, CatalogueError, read_catalogue
 from pro.config import Config, ConfigReading
 from pro.core.sms_gateway import FREE_TEXT_KINDS
 from pro.errors import ConfigError
-from pro.features.assessments.pages import access_views, chat_views, form_views
+from pro.features.assessments.pages import access_views, chat_views, form_views, my_page_views
 from pro.features.operations import start_check
 from pro.features.operations.pages import health_views, metrics_views
 from pro.features.text_messages.pages import alibaba_webhook, twilio_webhook
@@ -132,6 +132,7 @@ def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
         access_views,
         form_views,
         chat_views,
+        my_page_views,
         staff_pages,
         health_views,
         metrics_views,

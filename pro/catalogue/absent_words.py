@@ -54,16 +54,22 @@ def absent_plan(like: StudyPlan, plan_id: str) -> StudyPlan:
 
 
 def absent_plan_words(like: PlanWords, plan_id: str) -> PlanWords:
-    """Return words for a plan that is no longer installed: study team, hours and first aid as in ``like``."""
+    """Return words for a plan that is no longer installed.
+
+    The form's title is that of ``like``. Who reads the answers, hours and first aid of another study are not shown;
+    which emergencies name the crisis line is kept.
+    """
     names = MappingProxyType(NamesAsWords())
     return PlanWords(
         title=plan_id,
         form_title=like.form_title,
-        readers=like.readers,
-        hours=like.hours,
+        readers="",
+        hours="",
         rules=names,
         suspects=names,
-        advice=like.advice,
+        advice=MappingProxyType(
+            AdviceBlocks({block: Advice("", (), advice.crisis) for block, advice in like.advice.items()})
+        ),
         visits=names,
         anchors=names,
         stopping=names,

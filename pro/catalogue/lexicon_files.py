@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from pydantic import Field
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.rule_language.level import Level
 from pro.core.text.red_flag_lexicon import (
+    LOWERING,
     ROLES,
     FlagClass,
     Frame,
@@ -30,6 +31,8 @@ from pro.core.text.red_flag_lexicon import (
 CHARACTERS = Path(__file__).resolve().parents[1] / "data" / "characters"
 # The shortest Chinese word that is found by its sound as well, and the shortest Latin one that is found mistyped.
 SHORTEST_SOUND, SHORTEST_TYPO = 3, 6
+# The shortest Chinese word that is found in pinyin, and the shortest Latin one that is found with letters swapped.
+SHORTEST_PINYIN, SHORTEST_SWAPPED = 2, 4
 # Speakers and typists of the south mix these sounds.
 ALIKE_SOUNDS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("ing", "in"), ("eng", "en"))
 
@@ -93,7 +96,10 @@ def read_lexicon(path: Path) -> Lexicon:
     bits = {name: 1 << number for number, name in enumerate(file.words)}
     rows = {name: [*_rows(path, file, name)] for name in file.words}
     frames = tuple(_frames(path, file, bits))
+    terms = _all_bits(one.head for one in frames if _is_term(one))
     syllables = _syllables()
+    loud = _loud(file)
+    raising = _raising(file, rows, loud)
     latin = frozenset(token for found in rows.values() for row in found for token in row if token[0].isalpha())
     return Lexicon(
         id=file.id,
@@ -102,18 +108,24 @@ def read_lexicon(path: Path) -> Lexicon:
         bits=MappingProxyType(bits),
         words=_tree(rows, bits),
         sounds=_sounds(path, file, rows, bits, syllables),
+        pinyin=_pinyin(rows, bits, loud, syllables),
         frames=frames,
         heads=_all_bits(frame.head for frame in frames),
         framed=_all_bits(bits for frame in frames for bits in (frame.head, *(part.concepts for part in frame.parts))),
-        bare=(_bits_of(path, "bare", file.bare, bits) | _all_bits(one.head for one in frames if _is_term(one)))
+        bare=(_bits_of(path, "bare", file.bare, bits) | terms)
         & ~_bits_of(path, "never_listed", file.never_listed, bits),
         passed=_bits_of(path, "passed", file.passed, bits),
         calm=_bits_of(path, "calm", file.calm, bits),
+        terms=terms,
+        silencing=_all_bits(one.head for one in frames if file.classes[one.class_id].overrides),
+        denying=frozenset(row[0] for name in ("deny", "scarcely") for row in rows[name] if len(row) == 1),
         stems=frozenset(token[:-1] for token in latin if token.endswith("*")),
         latin=latin,
-        typos=MappingProxyType(_typos(latin, file.correct)),
+        typos=MappingProxyType(_typos(raising, file.correct)),
+        swapped=MappingProxyType(_swapped(raising, latin, file.correct)),
         correct=frozenset(file.correct),
         syllables=MappingProxyType(syllables),
+        spelled=MappingProxyType(_spelled()),
         simplified=MappingProxyType(_simplified() | {ord(sign): other for sign, other in file.alike.items()}),
         contractions=MappingProxyType({word: tuple(text.split()) for word, text in file.contractions.items()}),
         media=frozenset(file.media),
@@ -201,6 +213,64 @@ def _sounds(
     return root
 
 
+def _concepts(flags: Iterable[FlagClassFile]) -> set[str]:
+    """Return the concepts that must be there in a frame of ``flags``."""
+    return {
+        name.lstrip("<>~")
+        for flag in flags
+        for sources in flag.frames.values()
+        for source in sources
+        for part in source.replace(" ", "").split("+")
+        if not part.startswith("!")
+        for name in part.split("|")
+    }
+
+
+def _loud(file: LexiconFile) -> set[str]:
+    """Return the concepts that make a red flag and neither lower one nor report a death."""
+    silencing = _concepts(flag for flag in file.classes.values() if flag.overrides)
+    return _concepts(flag for flag in file.classes.values() if not flag.overrides) - silencing - {*LOWERING, *file.calm}
+
+
+def _raising(file: LexiconFile, rows: Mapping[str, Sequence[Row]], loud: Set[str]) -> set[str]:
+    """Return the Latin tokens that can only make a text louder: those alone are looked for in mistyped words.
+
+    None is by itself a word that lowers, hides or silences: "mention" is no "mentions", "decreased" no "deceased".
+    """
+    quiet = {*LOWERING, *file.calm} | _concepts(flag for flag in file.classes.values() if flag.overrides)
+    alone = {row[0] for name in quiet for row in rows[name] if len(row) == 1}
+    return {
+        token for name in loud for row in rows[name] for token in row if token[0].isalpha() and not is_han(token)
+    } - alone
+
+
+def _swapped(raising: Iterable[str], latin: Set[str], correct: Sequence[str]) -> dict[str, str]:
+    """Return the words with two letters in the wrong order, the first in its place: chset -> chest."""
+    found: dict[str, str] = {}
+    for word in sorted(raising):
+        plain = word.rstrip("*")
+        if not SHORTEST_SWAPPED <= len(plain) < SHORTEST_TYPO:
+            continue
+        for place in range(1, len(plain) - 1):
+            other = plain[:place] + plain[place + 1] + plain[place] + plain[place + 2 :]
+            if other != plain and other not in latin and other not in correct:
+                found.setdefault(other, word)
+    return found
+
+
+def _pinyin(
+    rows: Mapping[str, Sequence[Row]], bits: Mapping[str, int], loud: Iterable[str], table: Mapping[str, str]
+) -> WordNode:
+    """Return the tree of the sounds of all Chinese words that may be part of a red flag."""
+    root = WordNode()
+    for name in sorted(loud):
+        for row in rows[name]:
+            sounds = sound_of("".join(row), table) if len(row) >= SHORTEST_PINYIN and all(map(is_han, row)) else None
+            if sounds:
+                root.add(sounds, bits[name])
+    return root
+
+
 def _typos(latin: Iterable[str], correct: Iterable[str]) -> dict[str, str]:
     """Return what a mistyped word may have been.
 
@@ -221,15 +291,24 @@ def _simplified() -> dict[int, str]:
     return {ord(pair[0]): pair[1] for pair in pairs}
 
 
+def _sound(spelled: str) -> str:
+    for part, alike in ALIKE_SOUNDS:
+        spelled = spelled.replace(part, alike)
+    return spelled
+
+
 @cache
 def _syllables() -> dict[str, str]:
-    found = {}
-    for line in _table("syllables.txt").splitlines():
-        sound, characters = line.split()
-        for part, alike in ALIKE_SOUNDS:
-            sound = sound.replace(part, alike)
-        found.update(dict.fromkeys(characters, sound))
-    return found
+    lines = (line.split() for line in _table("syllables.txt").splitlines())
+    return {character: _sound(spelled) for spelled, characters in lines for character in characters}
+
+
+@cache
+def _spelled() -> dict[str, str]:
+    """Return the sound of each syllable of pinyin, as it is spelled and as it is often misspelled."""
+    lines = (line.split() for line in _table("syllables.txt").splitlines())
+    found = {spelled: _sound(spelled) for spelled, _ in lines if spelled.isascii()}
+    return {sound: sound for sound in found.values()} | found
 
 
 def _table(name: str) -> str:

@@ -352,6 +352,7 @@ class StudyPlan:
     ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set). ``repeat_minutes``:
     level -> how often an unacknowledged alert is repeated after the last step of ``ladder`` (docs/alerts.md 3).
     ``participant_number_pattern``: regular expression that a participant number matches as a whole.
+    ``participant_trend``: after sending a check-in, participants see their own answers to the last ones.
     """
 
     id: str
@@ -377,6 +378,7 @@ class StudyPlan:
     alerts_per_week: int = 0
     repeat_minutes: Mapping[Level, int] = field(default_factory=lambda: DEFAULT_REPEAT_MINUTES)
     participant_number_pattern: str = PARTICIPANT_NUMBER
+    participant_trend: bool = False
 
     @property
     def checkin(self) -> str:

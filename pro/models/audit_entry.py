@@ -25,6 +25,7 @@ class AuditEntry(Base):
         Index("ix_event_subject", "subject", "subject_id"),
         Index("ix_event_actor_id", "actor_id", "id"),
         Index("ix_event_action", "action", "id"),
+        Index("ix_event_action_at", "action", "at"),
         Index("ix_event_at", "at"),
     )
 

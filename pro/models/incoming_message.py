@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, Json, UtcDateTime
+from pro.db import Base, Json, UtcDateTime, partial_index
+
+# A text that waits for a reader; features.alerts.message_reading asks for it in the same words.
+UNREAD = "read_at IS NULL AND (what NOT IN ('answer', 'command') OR level > 0)"
 
 
 class IncomingMessage(Base):
@@ -23,7 +26,7 @@ class IncomingMessage(Base):
     __tablename__ = "inbound"
     __table_args__ = (
         Index("ix_inbound_fingerprint_at", "fingerprint", "received_at"),
-        Index("ix_inbound_unread", "read_at", "received_at"),
+        partial_index("ix_inbound_unread", UNREAD, "participant_id", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

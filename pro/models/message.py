@@ -35,6 +35,7 @@ class Message(Base):
         partial_index("ix_message_unsettled", "failed_at IS NOT NULL AND settled_at IS NULL", "id"),
         Index("ix_message_number", "address_fingerprint", "queued_at"),
         partial_index("ix_message_case", "case_key <> ''", "case_key", "id"),
+        partial_index("ix_message_failed", "failed_at IS NOT NULL", "failed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -15,7 +15,8 @@ class Participant(Base):
     """One participant in one study.
 
     The phone number is encrypted; its fingerprint finds the participant of an incoming text. ``next_due_at`` (column
-    ``look_at``): when the worker processes the visit schedule again, None if nothing is due.
+    ``look_at``): when the worker processes the visit schedule again, None if nothing is due. ``trend_hidden_at``: when
+    the participant asked not to be shown earlier answers after sending.
     """
 
     __tablename__ = "participant"
@@ -34,6 +35,7 @@ class Participant(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    trend_hidden_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     next_due_at: Mapped[datetime | None] = mapped_column("look_at", UtcDateTime, index=True)
 
     @property

@@ -127,6 +127,7 @@ def _other_language_url() -> str:
         "study",
         "level",
         "owner",
+        "mine",
         "on",
         "plan",
         "find",

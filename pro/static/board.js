@@ -52,7 +52,7 @@
     if (!next) { throw new Error("no board"); }
     /* Whoever stands on a link or a button must stand on the same one afterwards. */
     var at = document.activeElement, link = board.contains(at) ? at.getAttribute("href") : null;
-    var button = board.contains(at) && at.closest("#sound"), form = board.contains(at) && at.closest(".rows form");
+    var button = board.contains(at) && at.closest("#sound"), form = board.contains(at) && at.closest(".list form");
     var act = form && form.getAttribute("action");
     var chips = board.querySelector(".counts"), along = chips ? chips.scrollLeft : 0;
     board.replaceChildren.apply(board, Array.prototype.slice.call(next.childNodes));
@@ -69,7 +69,7 @@
       });
     }
     if (act) {
-      Array.prototype.some.call(board.querySelectorAll(".rows form"), function (other) {
+      Array.prototype.some.call(board.querySelectorAll(".list form"), function (other) {
         if (other.getAttribute("action") !== act) { return false; }
         other.querySelector("button").focus({ preventScroll: true });
         return true;

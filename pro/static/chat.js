@@ -24,7 +24,7 @@ function warn(role, text, call) {
     a.textContent = words.call;
     p.appendChild(a);
   }
-  d.body.appendChild(p);
+  d.body.insertBefore(p, d.getElementById('off'));
   d.body.style.paddingBottom = p.offsetHeight + 'px';
 }
 

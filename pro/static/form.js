@@ -24,7 +24,7 @@ function say(role, text, call) {
     a.textContent = words.call;
     p.appendChild(a);
   }
-  d.body.appendChild(p);
+  d.body.insertBefore(p, d.getElementById('off'));
   /* The end of the page can still be scrolled above it. */
   d.body.style.paddingBottom = p.offsetHeight + 'px';
 }

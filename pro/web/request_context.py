@@ -218,7 +218,7 @@ def _install_translations(app: Flask) -> None:
         pgettext=lambda context, text: translator().catalog.gettext(f"{context}{CONTEXT_END}{text}"),
     )
     env.trim_blocks = env.lstrip_blocks = True
-    env.globals.update(style=style, script=script, when=when, switch_url=switch_url)
+    env.globals.update(style=style, allow_style=allow_style, script=script, when=when, switch_url=switch_url)
     app.context_processor(
         lambda: {
             "t": translator(),
@@ -245,6 +245,12 @@ def style(*names: str) -> Markup:
     text, digest = _inline(names)
     state().styles.append(digest)
     return Markup("<style>%s</style>") % Markup(text)  # noqa: S704  files of this package
+
+
+def allow_style(*names: str) -> str:
+    """Allow the named style sheets on this page, for a part that its script fetches later; return ""."""
+    state().styles.append(_inline(names)[1])
+    return ""
 
 
 def script(*names: str) -> Markup:
@@ -275,7 +281,9 @@ def _set_language_cookie(response: Response, chosen: str) -> None:
     The next user of the same phone may read another language.
     """
     is_form_page = request.path.startswith(("/a/", "/c/", "/f/", "/due"))
-    place = "/".join(request.path.split("/")[:3]) if is_form_page else None
+    # "/f/<ref>" for all pages of a form, "/due" for those of a card.
+    parts = 2 if request.path.startswith("/due") else 3
+    place = "/".join(request.path.split("/")[:parts]) if is_form_page else None
     staff = "/staff" if request.path.startswith("/staff") else "/"
     response.set_cookie(
         "lang",

@@ -35,8 +35,8 @@ class StudyHeader:
 def read_study_header(app_context: AppContext, plan_id: str | None, language: str) -> StudyHeader:
     """Return the header of the study ``plan_id`` in ``language``.
 
-    None or "" as ``plan_id`` means the first installed study. A study that is no longer installed has the telephone
-    numbers of the first one.
+    None or "" as ``plan_id`` means the first installed study. A study that is no longer installed has the emergency
+    number and the crisis line of the first one, and neither hotline, hours nor first aid (``catalogue.absent_words``).
     """
     catalogue = app_context.catalogue
     plan = catalogue.shown_plan(plan_id) if plan_id else next(iter(catalogue.plans.values()))

@@ -162,6 +162,19 @@ def second_emergency_is_silent(patch: Patch) -> None:
     )
 
 
+def one_waiting_message_covers_all(patch: Patch) -> None:
+    """Point 6: a message to one person that has not left yet counts as told to everybody."""
+
+    def has_newest(self: Any, _person: Any) -> bool:
+        since, loud = self.case.newest_at, [one for one in self.case.notices if one.level >= self.case.level]
+        recent = [one for one in loud if one.queued_at >= self.case.since and one.state != "dropped"]
+        paused = any(one.queued_at > self.work.now - escalation.GROUP_PAUSE for one in recent)
+        refused = any(one.state == "refused" and one.queued_at >= since for one in loud)
+        return refused or any(one.covers(since) for one in loud) or (self.case.is_grouped and paused)
+
+    patch.setattr(escalation._CaseRound, "_has_newest", has_newest)
+
+
 def refused_counts_as_told(patch: Patch) -> None:
     """Point 7: a message that was refused for good is followed by nothing, and /health is ok."""
     patch.setattr(escalation._CaseRound, "_after_refusals", lambda _self: iter(()))
@@ -209,6 +222,7 @@ FAULTS: Mapping[str, Fault] = {
     "5 broken forms starve the others": (broken_forms_come_first, AlertMachine),
     "6 nothing after the last step": (never_repeated, AlertMachine),
     "6 a second emergency is not told": (second_emergency_is_silent, AlertMachine),
+    "6 a second emergency is not told to each person": (one_waiting_message_covers_all, AlertMachine),
     "7 refused counts as told": (refused_counts_as_told, AlertMachine),
     "7 refused, and nobody else is told": (refused_goes_to_nobody_else, AlertMachine),
     "7 /health is ok while no person was told": (untold_is_healthy, AlertMachine),

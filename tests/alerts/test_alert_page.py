@@ -45,8 +45,8 @@ def test_an_alert_of_something_else_does_not(app: Flask, app_context: AppContext
 @pytest.mark.parametrize(
     ("language", "failed", "waiting", "roles"),
     [
-        ("en", "not sent, no more attempts", "waits to be sent", ("To: nurse", "To: investigator")),
-        ("zh_Hans", "未发出，已停止重试", "等待发送", ("收件人：护士", "收件人：研究者")),
+        ("en", "not sent, no more attempts", "queued", ("To: research nurse", "To: investigator")),
+        ("zh_Hans", "未发出，已停止重试", "等待发送", ("收件人：研究护士", "收件人：研究者")),
     ],
 )
 def test_the_messages_are_a_list_by_role_what_failed_first_and_without_an_address(

@@ -46,7 +46,7 @@ def test_an_empty_ward(any_clinic):
     now = board(any_clinic)
     assert (now.unacknowledged, now.in_progress, now.failed.messages, now.gaps) == ([], [], [], [])
     assert [(held.place, held.name) for held in now.on_duty] == [("on_call", "Nurse")]
-    assert now.investigators == ["Investigator"]
+    assert [one.name for one in now.investigators] == ["Investigator"]
     assert [(form.instrument, form.status) for form in now.awaited.forms] == [
         ("npc_checkin", "issued"),
         ("qlq_c30", "issued"),
@@ -369,7 +369,7 @@ def test_earlier_alerts_and_who_can_be_asked_stand_on_the_page(any_clinic, clock
         doctor.phone_sealed = work.vault.seal(PHONE)
     found = alert_page(any_clinic, "E01").background
     assert [(case.level, case.outcome) for case in found.earlier] == [(Level.URGENT, "")]
-    assert [(one.name, one.role) for one in found.on_call] == [("Nurse", "nurse")]
+    assert [(one.name, one.role, one.is_reader) for one in found.on_call.people] == [("Nurse", "nurse", True)]
     assert [(one.name, one.phone) for one in found.investigators] == [("Investigator", PHONE)]
     monitor = alert_page(any_clinic, "E01", role="monitor").background
     assert [(one.name, one.phone) for one in monitor.investigators] == [("Investigator", "")]

@@ -37,6 +37,14 @@ GUARDS = {
     ("POST", "/a/<token>"): PUBLIC,
     ("GET", "/f/<ref>"): PARTICIPANT,
     ("POST", "/f/<ref>/next"): PARTICIPANT,
+    ("POST", "/f/<ref>/trend"): PARTICIPANT,
+    ("POST", "/a/<token>/my"): PUBLIC,
+    ("GET", "/f/<ref>/my"): PARTICIPANT,
+    ("POST", "/f/<ref>/my"): PARTICIPANT,
+    ("GET", "/f/<ref>/my/<sent>"): PARTICIPANT,
+    ("GET", "/due/my"): PARTICIPANT,
+    ("POST", "/due/my"): PARTICIPANT,
+    ("GET", "/due/my/<sent>"): PARTICIPANT,
     ("POST", "/f/<ref>"): PARTICIPANT,
     ("GET", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("POST", "/f/<ref>/<int:position>"): PARTICIPANT,
@@ -180,7 +188,14 @@ def address(rule: str, study: Study) -> str:
         "staff_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
-    names = {"<token>": way.token, "<ref>": way.ref, "<instrument>": "npc_checkin", "<plan>": PLAN, "<key>": "k" * 32}
+    names = {
+        "<token>": way.token,
+        "<ref>": way.ref,
+        "<sent>": way.ref,
+        "<instrument>": "npc_checkin",
+        "<plan>": PLAN,
+        "<key>": "k" * 32,
+    }
     for name, said in names.items():
         filled = filled.replace(name, said)
     return filled

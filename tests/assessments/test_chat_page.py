@@ -13,7 +13,7 @@ from sqlalchemy import select
 from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
 from pro.db import transaction
-from pro.models import Alert, Answer, Assessment, IncomingMessage
+from pro.models import Alert, Answer, Assessment, CallTask, IncomingMessage
 from tests.support.chat_browser import ChatBrowser
 from tests.support.factories import Clock, Study
 from tests.support.participant_browser import ParticipantBrowser, all_rows, stored_answers
@@ -376,3 +376,18 @@ def test_a_thread_is_read_as_a_log(begun: ChatBrowser) -> None:
     assert 'role="log" aria-live="polite"' in begun.page
     assert begun.page.count('id="now"') == 1
     assert 'for="t"' in begun.page
+
+
+def test_a_death_in_the_text_field_makes_one_call_task(
+    english: ChatBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    english.to("free_text")
+    english.replies(do="send", text="my father passed away last night")
+    assert "Thank you for telling us. A person of the team will call you." in english.page
+    english.open(english.at)
+    assert english.item == ""
+    assert english.replies(value="1").status_code == 303
+    assert [(task.kind, task.participant_id) for task in rows(app_context, CallTask)] == [
+        ("death_reported", seeded.english.id)
+    ]
+    assert stored_answers(app_context, seeded.english.checkin).get("free_text") == "my father passed away last night"

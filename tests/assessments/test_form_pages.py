@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app import create_app
 from pro.app_context import AppContext
 from pro.db import transaction
-from pro.models import AccessAttempt, Assessment
+from pro.models import AccessAttempt, Assessment, CallTask
 from tests.support.factories import Clock, Study
 from tests.support.participant_browser import ParticipantBrowser, all_rows, answer_until_list, stored_answers
 
@@ -430,3 +430,15 @@ def test_a_language_switch_in_the_middle_loses_nothing(
     assert "How bad was any chest pain" in begun.page
     begun.tap(0)
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0, "breath": 1, "chest": 0}
+
+
+def test_a_death_in_the_text_field_makes_one_call_task(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    answer_until_list(begun)
+    begun.press(do="none")
+    assert begun.press(weight="", free_text="我爸爸昨天晚上去世了", do="next").status_code == 303
+    assert begun.press(do="send").status_code == 303
+    with transaction(app_context.engine) as session:
+        tasks = [(task.kind, task.participant_id) for task in session.scalars(select(CallTask))]
+    assert tasks == [("death_reported", seeded.chinese.id)]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
 from pro.errors import NotAllowed, NotFound
-from pro.features.assessments import answer_service
+from pro.features.assessments import answer_service, chat_wording
 from pro.features.forms import due_forms, form_issuing
 from pro.features.operations import worker_steps
 from pro.models import Alert, Answer, Assessment, IncomingMessage, Message, Participant
@@ -18,7 +18,7 @@ from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock, Study
 from tests.support.participant_browser import ParticipantBrowser
 from tests.support.staff_browser import report_bleeding, signed_in_browser
-from tests.support.texting_phone import TextingPhone
+from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 
 @pytest.fixture
@@ -46,9 +46,17 @@ def test_any_other_text_waits_for_a_reader_and_wishes_still_count(clinic: Clinic
     texter = TextingPhone(clinic.app_context)
     for text in ("0", "HELP", "语言", "STOP", "START"):
         texter.write(text)
-    assert [row.what for row in clinic.rows(IncomingMessage)] == ["text", "text", "text", "command", "command"]
-    # A call for help gets the emergency number.
-    assert texter.kinds == ["safety", "stopped", "started"]
+    assert [row.what for row in clinic.rows(IncomingMessage)] == ["text", "command", "text", "command", "command"]
+    assert texter.kinds == ["help_contact", "stopped", "started"]
+
+
+@pytest.mark.parametrize("two_way", [True, False])
+def test_help_is_answered_as_with_a_plan(clinic: Clinic, two_way: bool) -> None:
+    """Found: a plan that is gone left HELP without an answer."""
+    texter = TextingPhone(with_two_way_texts(clinic, two_way).app_context)
+    texter.write("帮助")
+    assert texter.kinds == ["help" if two_way else "help_contact"]
+    assert "研究团队给您的电话号码" in texter.got[0]
 
 
 def test_no_page_of_staff_falls(app: Flask, clinic: Clinic, clock: Clock) -> None:
@@ -113,7 +121,45 @@ def test_no_number_of_another_study_is_shown_and_no_form_is_issued(clinic: Clini
         assert refusal.value.why == "plan_gone"
         assert due_forms.due_forms(work, person, "en").report == ""
         with pytest.raises(NotFound):
-            due_forms.open_due_form(work, person, "", device="phone", language="en")
+            due_forms.open_due_form(work, person, "", identified_by="card", device="phone", language="en")
+
+
+def test_no_hours_and_no_first_aid_of_another_study_are_shown(clinic: Clinic, app: Flask) -> None:
+    """Found: pages named the working hours and the first aid of the installed study."""
+    catalogue = clinic.app_context.catalogue
+    [plan_id] = catalogue.plans
+    for language in ("en", "zh_Hans"):
+        other, words = catalogue.plan_words[plan_id, language], catalogue.plan_words["removed", language]
+        phone = ParticipantBrowser(app)
+        way = clinic.checkin
+        phone.open(f"{way.path}?lang={language}")
+        phone.press(by="self")
+        pages = [phone.page]
+        for path in ("", "/1", "/chat"):
+            phone.open(f"/f/{way.ref}{path}?lang={language}")
+            pages.append(phone.page)
+        for page in pages:
+            assert other.hours not in page
+            assert other.readers not in page
+            assert ", ." not in page
+            assert "，。" not in page
+        assert words.advice.keys() == other.advice.keys()
+        assert [block.crisis for block in words.advice.values()] == [block.crisis for block in other.advice.values()]
+        assert not any(block.title or block.steps for block in words.advice.values())
+
+
+@pytest.mark.parametrize("language", ["en", "zh_Hans"])
+def test_the_advice_of_a_removed_plan_is_the_emergency_number_alone(clinic: Clinic, language: str) -> None:
+    [plan_id] = clinic.app_context.catalogue.plans
+    steps = clinic.app_context.catalogue.plan_words[plan_id, language].advice["bleeding"].steps
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        text = chat_wording.advice_text(work, person, "bleeding", language)
+        crisis = chat_wording.advice_text(work, person, "crisis", language)
+    assert steps
+    assert "120" in text
+    assert not any(step in text for step in steps)
+    assert "12356" in crisis
 
 
 def test_advice_that_waits_is_shown_and_understood(app: Flask, app_context: AppContext, seeded: Study) -> None:

@@ -128,7 +128,7 @@ BROKEN = [
     (CHECKIN_FILE, "  breath: {", "  bleed: {recall: now, codes: [0]}\n  breath: {", "line 1", "appears twice"),
     (CHECKIN_FILE, "channels:", "chanels:", "chanels", "Extra"),
     (CHECKIN_FILE, "sms_pages: short", "sms_pages: long", "sms_pages", "“long”"),
-    (CHECKIN_FILE, "sms_pages: short\n", "", "sms_pages", "names the page set"),
+    (CHECKIN_FILE, "sms_pages: short\n", "", "sms_pages", "needs sms_pages"),
     (CHECKIN_FILE, "channels: [web, chat, sms]", "channels: [chat, sms]", "channels", "on the web"),
     (
         CHECKIN_FILE,
@@ -137,7 +137,7 @@ BROKEN = [
         "sms_pages",
         "too long for a text",
     ),
-    (QLQ_FILE, "channels: [web]", "channels: [web, chat]", "channels", "Licensed words"),
+    (QLQ_FILE, "channels: [web]", "channels: [web, chat]", "channels", "Licensed wording"),
     (CHECKIN_FILE, "id: npc_checkin", "id: checkin", "id", "same name"),
     (CHECKIN_FILE, "items:", "items: [", "line", "YAML"),
     (QLQ_FILE, 'version: "3.0"', 'version: "2.0"', "version", "3.0"),

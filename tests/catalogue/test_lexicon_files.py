@@ -23,7 +23,7 @@ FOLDERS = (ROOT / "pro/data/instruments", ROOT / "translations")
 
 def test_the_catalogue_holds_the_shipped_lexicon():
     lexicons = read_catalogue(*FOLDERS, [ROOT / "pro/data/plans"]).lexicons
-    assert {name: lexicon.version for name, lexicon in lexicons.items()} == {"npc_freetext": "2.0.0-draft"}
+    assert {name: lexicon.version for name, lexicon in lexicons.items()} == {"npc_freetext": "2.1.0-draft"}
     with pytest.raises(TypeError):
         lexicons["other"] = lexicons["npc_freetext"]  # type: ignore[index]
 
@@ -32,10 +32,10 @@ def test_a_site_lays_its_own_over_it(tmp_path):
     own = tmp_path / "site" / "lexicons" / SHIPPED.name
     own.parent.mkdir(parents=True)
     shutil.copy(ROOT / "pro/data/plans/npc_reirradiation.yaml", tmp_path / "site")
-    text = SHIPPED.read_text("utf-8").replace("2.0.0-draft", "2.0.1-site").replace("[大出血, ", "[大出血, 红灾, ", 1)
+    text = SHIPPED.read_text("utf-8").replace("2.1.0-draft", "2.1.1-site").replace("[大出血, ", "[大出血, 红灾, ", 1)
     own.write_text(text, "utf-8")
     lexicon = read_catalogue(*FOLDERS, [ROOT / "pro/data/plans", tmp_path / "site"]).lexicons["npc_freetext"]
-    assert lexicon.version == "2.0.1-site"
+    assert lexicon.version == "2.1.1-site"
     assert screen("红灾", lexicon).level is Level.EMERGENCY
     assert screen("红灾", read_lexicon(SHIPPED)).level is Level.WATCH
 

@@ -116,7 +116,8 @@ def test_what_is_gone_is_shown_by_its_name(catalogue: Catalogue) -> None:
     assert (words.title, words.items["q1"].short, dict(words.items)) == ("gone_instrument", "q1", {})
     plan = catalogue.plan_words["gone_plan", "en"]
     assert (plan.title, plan.rules["U01"], plan.visit("week", 3)) == ("gone_plan", "U01", "week 3")
-    assert plan.readers == catalogue.plan_words[PLAN, "en"].readers
+    # Who reads the answers of another study, and when, is not said.
+    assert (plan.readers, plan.hours) == ("", "")
     assert catalogue.plan_words.get(("gone_plan", "en")) is None
     assert ("gone_plan", "en") not in catalogue.plan_words
     assert catalogue.plan_or_none("gone_plan") is None

@@ -164,7 +164,7 @@ def test_an_example_may_lie_ahead_but_it_is_said(app: Flask, example: Path) -> N
     changed(example, "rt_fraction: {1: 2026-02-02}", "rt_fraction: {1: 2100-02-01}")
     result = run(app, "preview", PLAN, "--anchors", example)
     assert result.exit_code == 0, result.output
-    assert "Taken as an example, for it has not happened yet: consent, rt_fraction 1." in result.output
+    assert "Not yet taken place, used as an example: consent, rt_fraction 1." in result.output
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ def test_an_example_may_lie_ahead_but_it_is_said(app: Flask, example: Path) -> N
             "death: 2026-03-05 lies in the future",
         ),
         ("{1: 2026-02-02}", "{1: 2026-02-02}\n  death: 2026-01-05", "", "rt_fraction 1: 2026-02-02 is after death"),
-        ("consent: 2025-12-29", "consent: 29.12.2025", "", "“29.12.2025” is not a day"),
-        ("consent: 2025-12-29", "consent: 2025-02-29", "", "“2025-02-29” is not a day"),
+        ("consent: 2025-12-29", "consent: 29.12.2025", "", "“29.12.2025” is not a date"),
+        ("consent: 2025-12-29", "consent: 2025-02-29", "", "“2025-02-29” is not a date"),
         ("consent: 2025-12-29", "consent: 0205-12-29", "", "“0205-12-29”: the year must be from 2000 to 2199"),
         ("consent: 2025-12-29", "consent: 205-12-29", "", "the year needs four digits"),
         ("consent: 2025-12-29", "consent: 20255-12-29", "", "the year needs four digits"),
         ("consent: 2025-12-29", "consent: 9999-12-29", "", "the year must be from 2000 to 2199"),
         ("consent: 2025-12-29", "consent: 46020", "", "is how a spreadsheet stores 2025-12-29"),
         ("consent: 2025-12-29", "consent: 46020.5 planned", "", "is how a spreadsheet stores 2025-12-29"),
-        ("consent: 2025-12-29", "consent: ２０２５-12-29", "", "is not a day"),
+        ("consent: 2025-12-29", "consent: ２０２５-12-29", "", "is not a date"),
         ("at: 2026-03-17 10:00", "at: 0205-03-17 10:00", "", "“0205-03-17 10:00” is not a time"),
         ("at: 2026-03-17 10:00", "at: 9999-12-31 23:59", "", "is not a time"),
         ("at: 2026-03-17 10:00", "at: 0001-01-01", "", "is not a time"),

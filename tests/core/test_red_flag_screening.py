@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pro.catalogue.lexicon_files import CHARACTERS, read_lexicon
 from pro.core.rule_language.level import Level
 from pro.core.text.own_sentences import read_own_sentences
+from pro.core.text.red_flag_lexicon import LOWERING
 from pro.core.text.red_flag_screening import RedFlagHit, Screening, first_class, screen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +23,13 @@ LEXICON = read_lexicon(ROOT / "pro/data/lexicons/npc_freetext.yaml")
 
 
 class Case(NamedTuple):
-    """One text, its level, and the levels that are right as well."""
+    """One text, its level, and the levels that are right as well; ``missed``: the wrong level that is known."""
 
     id: str
     text: str
     level: str
     allowed: frozenset[str]
+    missed: str
 
 
 def cases(name: str) -> list[Case]:
@@ -37,11 +39,13 @@ def cases(name: str) -> list[Case]:
         for row in csv.DictReader(file):
             level = row["expected_level"]
             allowed = {*row.get("allowed_levels", level).split("|")} | ({"watch"} if level == "none" else set())
-            found.append(Case(row["id"], row["text"], level, frozenset(allowed)))
+            found.append(Case(row["id"], row["text"], level, frozenset(allowed), row.get("known_miss", "")))
     return found
 
 
 CORPUS, OWN, LATER = cases("freetext_corpus.csv"), cases("freetext_own.csv"), cases("freetext_later.csv")
+# Texts that were searched for to be misread, and new ones of the same kinds; both were used to mend the lexicon.
+HUNTED, FRESH = cases("freetext_hunted.csv"), cases("freetext_fresh.csv")
 EARLIER = cases("freetext_cases.csv") + cases("freetext_more.csv")
 TEXTS = [case.text for case in CORPUS + OWN + EARLIER]
 
@@ -103,6 +107,75 @@ def test_no_emergency_is_called_less_than_urgent():
         case.text for case in CORPUS + OWN + LATER if case.level == "emergency" and of(case.text).level < Level.URGENT
     ]
     assert quiet == []
+
+
+@pytest.mark.parametrize("level", ["emergency", "urgent", "watch", "none"])
+@pytest.mark.parametrize("texts", [HUNTED, FRESH], ids=["hunted", "fresh"])
+def test_texts_of_the_kinds_that_were_misread_are_called_right(texts: list[Case], level: str):
+    wrong = {case.id: of(case.text).level.word for case in texts if case.level == level}
+    allowed = {case.id: case.allowed for case in texts}
+    # What is known to be missed stands in the data, one by one: a text that is mended leaves the list.
+    assert {number: found for number, found in wrong.items() if found not in allowed[number]} == {
+        case.id: case.missed for case in texts if case.level == level and case.missed
+    }
+
+
+def test_no_text_of_these_kinds_is_known_to_be_called_less_than_urgent():
+    known = [case.text for case in HUNTED + FRESH if case.level == "emergency" and case.missed]
+    assert 0 < len(known) <= 5
+    assert {case.missed for case in HUNTED + FRESH if case.level == "emergency"} == {"", "urgent"}
+
+
+NEUTRAL = [
+    word.strip()
+    for line in (ROOT / "tests/data/neutral_words.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+    for word in line.split(",")
+]
+LATIN_WORDS = [word for word in NEUTRAL if word.isascii()]
+HAN_WORDS = [word for word in NEUTRAL if not word.isascii()]
+BESIDE_NEUTRAL = [
+    *(
+        (flag, LATIN_WORDS)
+        for flag in ("chest pain", "I can't breathe", "I fainted", "heavy bleeding", "I want to die")
+    ),
+    *((flag, HAN_WORDS) for flag in ("大出血止不住", "胸口痛", "喘不过气", "晕倒了", "不想活了", "嘴歪了", "鼻子很臭")),
+]
+
+
+@pytest.mark.parametrize(("flag", "words"), BESIDE_NEUTRAL, ids=[flag for flag, _ in BESIDE_NEUTRAL])
+def test_a_neutral_word_beside_a_red_flag_never_lowers_it(flag: str, words: list[str]):
+    assert len(words) > 250
+    level = of(flag).level
+    between = " ，。" if words is HAN_WORDS else [" ", ", ", ". "]
+    lowered = [
+        text
+        for word in words
+        for sign in between
+        for text in (f"{word}{sign}{flag}", f"{flag}{sign}{word}")
+        if of(text).level < level
+    ]
+    assert lowered == []
+
+
+@given(
+    st.lists(st.sampled_from(NEUTRAL), min_size=1, max_size=4),
+    st.sampled_from(["I can't breathe", "大出血止不住", "I want to die", "喘不过气"]),
+    st.sampled_from(["，", ". ", "\n"]),
+    st.booleans(),
+)
+def test_several_neutral_words_never_lower_a_red_flag(words: list[str], flag: str, sign: str, before: bool):
+    said = " ".join(words)
+    assert of(f"{said}{sign}{flag}" if before else f"{flag}{sign}{said}").level is Level.EMERGENCY
+
+
+def test_a_mistyped_word_is_never_one_that_lowers():
+    for other, word in [*LEXICON.typos.items(), *LEXICON.swapped.items()]:
+        node = LEXICON.words.next.get(word)
+        lowering = sum(LEXICON.bits[name] for name in LOWERING)
+        assert node is None or not node.concepts & lowering, (other, word)
+    for text in ["mention", "present", "decreased", "lifted", "Dennis", "interest", "stepped", "treasurer"]:
+        assert of(f"{text} chest pain").level is Level.EMERGENCY
 
 
 @pytest.mark.parametrize("case", EARLIER, ids=lambda case: case.id)
@@ -182,6 +255,21 @@ STATUSES = [
     ("气得吐血", set()),
     ("had a bloody mary", set()),
     ("what if I can't breathe", {("airway", "hypothetical")}),
+    # What a denial does not reach.
+    ("没发烧，胸痛", {("fever", "negated"), ("chest", "affirmed")}),
+    ("没有发烧 胸痛", {("fever", "negated"), ("chest", "negated")}),
+    ("no idea why I fainted", {("faint", "affirmed")}),
+    ("并不是没出血", {("bleed", "affirmed")}),
+    ("never seen so much blood", {("bleed", "affirmed")}),
+    # What is said to be so after it was denied or asked for.
+    ("有没有晕倒？有", {("faint", "affirmed")}),
+    ("I said no chest pain, that was wrong", {("chest", "affirmed")}),
+    # A past that is only compared with, and a cause in no question.
+    ("since last year I have chest pain", {("chest", "affirmed")}),
+    ("放疗引起的胸痛", {("chest", "affirmed")}),
+    ("放疗会引起胸痛吗", {("chest", "question")}),
+    # An everyday act is no fear.
+    ("if I lie down I have chest pain", {("chest", "affirmed")}),
 ]
 
 
@@ -236,6 +324,26 @@ def test_a_death_is_its_own_class_and_silences_the_rest():
     assert {hit.class_id for hit in found.hits} == {"death", "bleed"}
     assert of("爸爸昨天走了，我也不想活了").level is Level.EMERGENCY
     assert not of("邻居去世了").is_death
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我妈上周去世了，我现在喘不过气",
+        "My mum died last week. I can't breathe",
+        "爸爸走了以后我天天胸口痛",
+        "My wife passed away in May and now I am bleeding heavily",
+    ],
+)
+def test_who_reports_a_death_may_be_ill_as_well(text: str):
+    found = of(text)
+    assert found.is_death
+    assert found.level is Level.EMERGENCY
+
+
+def test_almost_dying_is_no_report_of_a_death():
+    assert not of("I almost bled to death").is_death
+    assert not of("went to a funeral").is_death
 
 
 @pytest.mark.parametrize(

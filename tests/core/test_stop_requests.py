@@ -24,11 +24,14 @@ I do not need these reminders|please take me off your list|remove me from this l
 opt me out of these messages
 I want to opt out|No more texts|I want no more messages|stop. no more texts please
 不收短信了|不要短信|不需要短信|短信不用了|短信停了吧|请停发短信|取消发送|别再来短信|回复退订|请回复退订|不要再收到短信了|我不想再收短信了
+停发|停发了|请停发所有短信|end all messages|end these texts|I want you to stop texting
 短信不要了|短信别发了|短信不需要了|停发短信|停止短信|取消短信|以后不要发了|你们不要再发信息了|退订不了|不能退订|不用提醒了|拒收短信
 """
 POSSIBLE = """
 stop it|please stop this|can I stop?|how to stop|help stop|I want to stop|could you stop that please
 I want to quit the study
+Sorry I must end this text now, my nose bleeds|I have to stop texting now, I can't breathe|end text
+I will end the message here
 停止|停|请停止|取消|不填了|不想参加了|我要退出|别烦我|别问了|希望不要再发了
 Please don't text me at night|don't contact me by email, text is fine|stop texting me on Sundays|no more messages today
 no messages before 9 am please. stop texting so early|don't text me every day|stop the messages until Monday
@@ -46,6 +49,7 @@ The nose bleeds non-stop|It has to stop|I had to stop and rest|it is the end|wee
 出血停止了|血止不住|停不下来|咳个不停|不要再发烧了|别再发作了|不要再发热了|已经不发烧了|吃药停了三天|停药了|要不要停药|不退订|不要退订
 发烧了|没有再发|出血停了|心跳停了一下|不要发火|今天没有发短信|取消了化疗|我不想活了|不想吃饭|请给我发短信|可以再发一次吗
 不要停止发短信|不要停止发送|别停发短信|我没有要退订|不想要退订|我没想退订|要不要退订|不小心退订了|没有说要退订|没说退订|我不打算退订
+医院停发药了|医院停发药|单位停发工资了|药停发了|别再发化验单了
 为什么停止发送短信|为什么停发短信了|怎么不发短信了|为什么退订了
 I got no more messages from you, why?|Why did you stop sending messages?|Did you stop sending messages
 I received no more texts

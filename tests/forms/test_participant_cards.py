@@ -273,7 +273,9 @@ def test_a_visit_waits_before_anybody_was_written_to(any_clinic):
         )
         assert opened
         assert {form.instrument for form in found.forms} == opened
-        form, _secret = due_forms.open_due_form(work, person, "npc_checkin", device="phone", language="en")
+        form, _secret = due_forms.open_due_form(
+            work, person, "npc_checkin", identified_by="card", device="phone", language="en"
+        )
         assert (form.identified_by, form.visit is not None) == ("card", True)
 
 
@@ -284,9 +286,13 @@ def test_something_may_be_told_at_any_time(any_clinic):
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         guest = participant_cards.try_pin(work, factories.PIN, "10.0.0.1", token=drawn.token).guest
         assert guest is not None
-        form, secret = due_forms.open_due_form(work, guest.participant, "npc_checkin", device="phone", language="en")
+        form, secret = due_forms.open_due_form(
+            work, guest.participant, "npc_checkin", identified_by="card", device="phone", language="en"
+        )
         assert (form.submitted_at, form.issued_by, form.identified_by) == (None, None, "card")
         work.session.flush()
         assert form_access.session_of(work, form.ref, secret).assessment.id == form.id
         with pytest.raises(NotFound):
-            due_forms.open_due_form(work, guest.participant, "qlq_c30", device="phone", language="en")
+            due_forms.open_due_form(
+                work, guest.participant, "qlq_c30", identified_by="card", device="phone", language="en"
+            )

@@ -230,6 +230,7 @@ class JourneyStaff:
 
     def notes(self, text: str) -> JourneyStaff:
         """Write a note."""
+        self.page.locator("#notes summary").click()
         self.page.fill("#notes textarea[name=text]", text)
         self.page.locator("button[value=note]").click()
         self.page.wait_for_load_state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -23,9 +24,9 @@ NewNurse = Callable[..., JourneyStaff]
 def number_on(new_participant: JourneyParticipant) -> str:
     """Return the participant number that the start page shows."""
     text = new_participant.page.locator("main").inner_text()
-    return next(
-        word.strip("。. ，,") for word in text.replace("编号", " ").split() if word.strip("。.").startswith("J")
-    )
+    found = re.search(r"J[A-Z0-9]+(?:-[A-Z0-9]+)*", text)
+    assert found, text
+    return found[0]
 
 
 def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list[Alert]]:

@@ -54,13 +54,13 @@ def test_an_alert_at_night_is_handled_to_its_end(
     press(here, "button[value=acknowledge]")
     address = here.url.split("?")[0]
 
-    here.locator("#calls summary").click()
+    here.locator("#calls .confirm summary").click()
     here.locator("input[name=outcome][value=reached_relative]").check()
     here.fill("#call-text", "Daughter drives her to the emergency room")
     press(here, "#calls button[value=call]")
     expect(here.locator("#calls")).to_contain_text("Daughter drives her")
 
-    press(here, "#judged a.btn")
+    press(here, "#judged .acts a")
     looks_well(here)
     expect(here.locator("input[name=grade]:checked")).to_have_count(0)
     press(here, "button[value=assess]")
@@ -75,7 +75,7 @@ def test_an_alert_at_night_is_handled_to_its_end(
     press(here, "button[value=assess]")
     expect(here.locator("#judged")).to_contain_text("Packed, admitted")
 
-    here.locator("#close summary").click()
+    here.locator("#close .confirm summary").click()
     here.locator("input[name=disposition][value=admitted]").check()
     looks_well(here)
     press(here, "#close button[value=close]")

@@ -49,7 +49,8 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
     page.clock.install()
     me.opens(f"{live_site.url}/staff/?lang=en")
     with page.expect_navigation():
-        page.locator(".rows > li", has_text=f"JIDLE-{place.upper()}").locator("a[href*='/staff/alerts/']").first.click()
+        page.locator(".list > li", has_text=f"JIDLE-{place.upper()}").locator("a[href*='/staff/alerts/']").first.click()
+    page.locator("#notes summary").click()
     note = page.locator("#notes textarea[name=text]")
     note.fill(TYPED)
     idle = page.locator("#idle")

@@ -32,7 +32,7 @@ def bleeds(site: Site, number: str) -> int:
 def opens_the_alert(me: JourneyStaff, number: str) -> Page:
     """Go to the alert's page from the to-do list."""
     me.opens(f"{me.site.url}/staff/?lang=en")
-    row = me.page.locator(".rows > li", has_text=number)
+    row = me.page.locator(".list > li", has_text=number)
     with me.page.expect_navigation():
         row.locator("a[href*='/staff/alerts/']").first.click()
     return me.page
@@ -76,7 +76,8 @@ def test_an_alert_is_acknowledged_and_graded_by_keyboard(
     with page.expect_navigation():
         page.keyboard.press("Enter")
     with page.expect_navigation():
-        page.locator("#judged a.btn").press("Enter")
+        page.locator("#judged summary").first.press("Enter")
+        page.locator("#judged .acts a").first.press("Enter")
 
     page.locator("main").focus()
     goes_to(page, "input[name=grade]", 8)

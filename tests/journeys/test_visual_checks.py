@@ -117,7 +117,7 @@ def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     yield "sign-in"
     at_desk.opens(f"{url}/staff/")
     yield "board"
-    at_desk.page.locator("a.btn", has_text="J").or_(at_desk.page.locator(".rows a")).first.click()
+    at_desk.page.locator("a[href*='/staff/alerts/']").first.click()
     yield "alert"
     at_desk.page.goto(f"{url}/staff/participants")
     yield "participants"

@@ -182,7 +182,7 @@ def test_the_focus_on_a_button_of_the_to_do_list_survives_a_refresh(
     # The browser fires this when a person comes back to the tab; the page then refreshes at once.
     with page.expect_response(lambda answer: answer.request.headers.get("x-refresh") == "1"):
         page.evaluate(
-            "document.querySelector('.rows').id = 'old'; document.dispatchEvent(new Event('visibilitychange'))"
+            "document.querySelector('.list').id = 'old'; document.dispatchEvent(new Event('visibilitychange'))"
         )
     expect(page.locator("#old")).to_have_count(0)
     expect(page.locator(f"form[action='{action}'] button")).to_be_focused()

@@ -75,7 +75,7 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
     ("language", "level", "env_banner", "subject"),
     [
         ("zh_Hans", "emergency", True, "[演示环境] 危急：NC-007有新警报待确认"),
-        ("zh_Hans", "urgent", False, "尽快：NC-007有新警报待确认"),
+        ("zh_Hans", "urgent", False, "紧急：NC-007有新警报待确认"),
         ("zh_Hans", "watch", False, "关注：NC-007有新警报待确认"),
         ("en", "emergency", True, "[Demonstration] Emergency: new alert for NC-007"),
         ("en", "urgent", False, "Urgent: new alert for NC-007"),
@@ -175,10 +175,10 @@ def test_a_repeated_notification_says_that_the_alert_is_unacknowledged(
 @pytest.mark.parametrize(
     ("language", "level", "words"),
     [
-        ("zh_Hans", "emergency", "），请登录确认：14:05），请登录系统："),
-        ("zh_Hans", "urgent", "），请登录确认：14:05），请登录系统："),
-        ("en", "emergency", "Emergency alert waiting, 14:05. Please sign in: "),
-        ("en", "urgent", "Urgent alert waiting, 14:05. Please sign in: "),
+        ("zh_Hans", "emergency", "危急警报（14:05），请登录确认："),
+        ("zh_Hans", "urgent", "紧急警报（14:05），请登录确认："),
+        ("en", "emergency", "Emergency alert, 14:05. Please sign in and acknowledge: "),
+        ("en", "urgent", "Urgent alert, 14:05. Please sign in and acknowledge: "),
     ],
 )
 def test_a_text_about_an_alert_holds_no_participant(catalogs: Catalogs, language: str, level: str, words: str) -> None:

@@ -16,7 +16,7 @@ from pro.features.operations import worker_health, worker_steps
 from pro.messaging import outbox
 from pro.messaging.sender_protocol import Letter, ProviderUnreachable
 from pro.models import Alert, Assessment, AuditEntry, Heartbeat, Message, Seal
-from tests.support import form_browser
+from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic, broken_rule
 
 
@@ -107,6 +107,32 @@ def test_a_form_that_is_touched_again_is_judged_again(clinic, clock):
     clock.move(minutes=30)
     run_jobs(clinic)
     assert clinic.alerts()["M01"].resolved_at is None
+
+
+def test_a_form_whose_failure_cannot_be_reported_holds_up_no_other(any_clinic, clock, monkeypatch, caplog):
+    any_clinic.start().save(bleed=0)
+    clock.move(seconds=1)
+    other = any_clinic.another(factories.PLAN, "NPC-002")
+    other.start().save(bleed=3)
+    clock.move(minutes=10)
+    broken = any_clinic.checkin.assessment_id
+
+    def fails(real):
+        def run(work, assessment_id):
+            if assessment_id == broken:
+                raise KeyError(assessment_id)
+            return real(work, assessment_id)
+
+        return run
+
+    for name in ("_evaluate_form", "_report_evaluation"):
+        monkeypatch.setattr(worker_steps, name, fails(getattr(worker_steps, name)))
+    with pytest.raises(RuntimeError, match="1 idle forms"):
+        worker_steps.evaluate_idle_forms(any_clinic.app_context)
+    assert any_clinic.alerts()["M02"].assessment_id == other.checkin.assessment_id
+    assert "failed evaluation not reported" in caplog.text
+    # It stays overdue, and is tried again.
+    assert any_clinic.rows(Assessment)[0].judge_next_at <= clock.now
 
 
 def test_a_form_that_was_sent_is_not_idle(clinic, clock):

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from pro.features.accounts.staff_accounts import RIGHTS, has_right
-from pro.pages.menu import ALWAYS_IN_BAR, IN_DESKTOP_BAR, MAX_IN_BAR, build_menu
+from pro.pages.menu import IN_DESKTOP_BAR, MAX_IN_BAR, ON_PHONE, build_menu
 from pro.web.page_registry import menu_pages
 from tests.support.factories import Study
 from tests.support.staff_browser import signed_in_browser
@@ -18,9 +18,9 @@ WHOLE_MENU = [
     ("see_board", "staff.board", "board", "To do"),
     ("see_inbox", "staff.inbox.everything", "inbox", "Text messages"),
     ("see_participants", "staff.participants.everyone", "participants", "Participants"),
+    ("see_cohort", "staff.cohort.show", "cohort", "Study overview"),
     ("see_events", "staff.events.everything", "events", "Adverse events"),
     ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
-    ("see_cohort", "staff.cohort.show", "cohort", "Study overview"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
     ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),
     ("see_audit", "staff.audit.show", "audit", "Audit trail"),
@@ -28,10 +28,10 @@ WHOLE_MENU = [
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
-    "coordinator": ["cohort", "roster", "corrections", "audit"],
-    "investigator": ["cohort", "roster", "corrections", "audit"],
-    "nurse": ["cohort", "roster", "corrections"],
-    "monitor": ["cohort", "roster", "corrections", "audit"],
+    "coordinator": ["ulcers", "roster", "corrections", "audit"],
+    "investigator": ["ulcers", "roster", "corrections", "audit"],
+    "nurse": ["ulcers", "roster", "corrections"],
+    "monitor": ["ulcers", "roster", "corrections", "audit"],
     "statistician": [],
     "administrator": [],
 }
@@ -44,10 +44,12 @@ def test_the_menu_is_what_the_pages_declare(app: Flask) -> None:
 @pytest.mark.parametrize("role", RIGHTS)
 def test_a_menu_holds_each_page_of_the_role_once_and_fits_a_line(app: Flask, role: str) -> None:
     found = build_menu(lambda right: has_right(role, right))
-    assert [*found.bar, *found.thumb, *found.more] == [entry for entry in menu_pages() if has_right(role, entry.right)]
+    assert [*found.bar, *found.more] == [entry for entry in menu_pages() if has_right(role, entry.right)]
     assert [entry.section for entry in found.more] == FOLDED[role]
-    assert len(found.bar) + len(found.thumb) <= (IN_DESKTOP_BAR if found.more else MAX_IN_BAR)
-    assert len(found.bar) == ALWAYS_IN_BAR or not found.more
+    assert len(found.bar) <= (IN_DESKTOP_BAR if found.more else MAX_IN_BAR)
+    # A phone has room for two entries beside "More".
+    assert 0 < len(found.bar) - len(found.folded) <= len(ON_PHONE)
+    assert set(found.folded) <= set(found.bar)
 
 
 @pytest.mark.parametrize("role", RIGHTS)
@@ -56,6 +58,9 @@ def test_every_entry_leads_to_a_page_that_the_role_may_open(app: Flask, seeded: 
     desk.open("/staff/me")
     bar = desk.page.partition("<nav")[2].partition("</nav>")[0]
     addresses = set(re.findall(r'href="([^"]+)"', bar))
+    # A phone folds the account into the same menu.
+    assert "/staff/me" in addresses
+    addresses.remove("/staff/me")
     assert len(addresses) == len([entry for entry in menu_pages() if has_right(role, entry.right)])
     for address in addresses:
         assert desk.open(address).status_code == 200, address

@@ -72,7 +72,7 @@ def test_an_ulcer_of_theirs_counts_on(clinic: Clinic):
 
 @pytest.mark.parametrize(
     ("language", "sentence"),
-    [("en", "1 participant is left out who withdrew"), ("zh_Hans", "有1名参与者已退出并要求不再使用其数据")],
+    [("en", "1 withdrawn participant who refused further use"), ("zh_Hans", "1名受试者已退出并要求不再使用其数据")],
 )
 def test_the_pages_and_the_command_say_how_many(
     app: Flask, app_context: AppContext, seeded: Study, language: str, sentence: str

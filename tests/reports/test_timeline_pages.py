@@ -101,7 +101,7 @@ def test_the_timeline_and_its_table_tell_the_same(desk: StaffBrowser, path: str)
     desk.open(path)
     days = dict(table(desk.page, "facts-by-day")[1:])
     assert days["5 Mar 2026"] == "Anti-PD-1 dose, no. 1; Induction day 1"
-    for words in ("Anti-PD-1 dose, no. 1", "Induction day 1", "Consent"):
+    for words in ("Anti-PD-1 dose, no. 1", "Induction day 1", "Informed consent"):
         assert f"<title>{words}</title>" in desk.page
     drawn = desk.page.count('<path class="ba" d="M') - 1  # one stands in the legend
     assert drawn == 3
@@ -302,7 +302,7 @@ def test_a_study_without_a_sheet_offers_none(app: Flask, app_context: AppContext
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "could not be drawn"), ("zh_Hans", "服务器没有中文字体，未能生成摘要")]
+    ("language", "words"), [("en", "The summary could not be created"), ("zh_Hans", "摘要未能生成")]
 )
 def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     app: Flask,

@@ -9,7 +9,7 @@ import pytest
 from pro.errors import BadData, NotFound
 from pro.features.schedule import call_tasks, missed_forms
 from pro.features.to_do_list import to_do_list
-from pro.models import CALL_OUTCOMES, Alert, Anchor, CallTask, ExpectedForm, Participant, PhoneCall
+from pro.models import CALL_OUTCOMES, TASK_KINDS, Alert, Anchor, CallTask, ExpectedForm, Participant, PhoneCall
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.data_entry_staff import enter_form
@@ -164,7 +164,10 @@ def called(clinic: Clinic) -> int:
     return clinic.rows(CallTask)[0].id
 
 
-@pytest.mark.parametrize("outcome", [name for name in CALL_OUTCOMES if name != "no_answer"])
+UNREACHED = ("no_answer", "wrong_number")
+
+
+@pytest.mark.parametrize("outcome", [name for name in CALL_OUTCOMES if name not in UNREACHED])
 def test_a_call_that_reached_the_participant_ends_the_task(any_clinic, outcome):
     call = log_call(any_clinic, outcome, task=called(any_clinic), text=" spoke for a while ")
     (task,) = any_clinic.rows(CallTask)
@@ -189,6 +192,25 @@ def test_an_unanswered_call_is_tried_again(clinic, clock, hours, due):
     log_call(clinic, "no_answer", task=task)
     (row,) = clinic.rows(CallTask)
     assert (row.done_at, f"{row.due_at:%Y-%m-%d %H:%M}") == (None, due)
+
+
+@pytest.mark.parametrize("kind", sorted(TASK_KINDS))
+@pytest.mark.parametrize("outcome", UNREACHED)
+def test_a_call_that_reached_no_person_ends_no_task(clinic, clock, outcome, kind):
+    """Found: "wrong number" ended the task to call the family after a report of a death."""
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        task = missed_forms.make_call_task(work, person, kind, f"{kind}:1")
+        work.session.flush()
+        assert task is not None
+        number = task.id
+    log_call(clinic, outcome, task=number)
+    (row,) = clinic.rows(CallTask)
+    assert (row.done_at, row.due_at > clock.now) == (None, True)
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        assert missed_forms.reported_deaths(work, [clinic.participant_id]) == (
+            {clinic.participant_id} if kind == missed_forms.DEATH_TASK else set()
+        )
 
 
 def test_after_three_unanswered_calls_a_relative_is_asked(clinic, clock):

@@ -180,18 +180,18 @@ def test_a_change_is_one_event_with_who_and_why(
 @pytest.mark.parametrize(
     ("typed", "field", "sentence"),
     [
-        (("rt_fraction", 29, "2026-03-02", "planned"), "number", "there are only the numbers 1 to 28"),
-        (("rt_fraction", 0, "2026-03-02", "planned"), "number", "there are only the numbers 1 to 28"),
+        (("rt_fraction", 29, "2026-03-02", "planned"), "number", "only numbers 1 to 28 exist"),
+        (("rt_fraction", 0, "2026-03-02", "planned"), "number", "only numbers 1 to 28 exist"),
         (("rt_fraction", "many", "2026-03-02", "planned"), "number", "Enter the number, for example 3"),
-        (("pd1_dose", 1, "2026-03-09", "actual"), "on", "Mon 9 Mar is still to come"),
+        (("pd1_dose", 1, "2026-03-09", "actual"), "on", "Mon 9 Mar is in the future"),
         (("pd1_dose", 1, "2026-02-01", "actual"), "on", "would be before Consent on Mon 2 Mar"),
         (("ulcer_suspected", 1, "2026-03-09", ""), "on", "after it has taken place"),
-        (("ulcer_cleared", 1, "2026-03-02", ""), "on", "no date of “Ulcer suspected” is recorded by then"),
+        (("ulcer_cleared", 1, "2026-03-02", ""), "on", "no date for “Ulcer suspected” is recorded up to that day"),
         (("induction_day1", "", "the ninth", "actual"), "on", "year, month and day"),
         (("induction_day1", "", "", "actual"), "on", "year, month and day"),
         (("induction_day1", "", "2026-03-02", ""), "basis-0", "Choose whether it has taken place or is planned"),
         (("death", "", "2026-03-02", ""), "reason", "how this became known"),
-        (("consent", "", "2026-03-01", ""), "reason", "Enter why no action is needed"),
+        (("consent", "", "2026-03-01", ""), "reason", "Enter the reason"),
         (("consent", "", "2026-03-02", ""), "on", "there is nothing to change"),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_fact_is_taken_back_only_with_a_reason(
     recorded(app_context, seeded, DateChange("induction_day1", 0, TODAY))
     desk.open(f"{path}?kind=induction_day1")
     assert desk.post(path, do="take_back", kind="induction_day1", number="").status_code == 400
-    assert "Enter why no action is needed" in desk.page
+    assert "Enter the reason" in desk.page
     assert (
         desk.post(path, do="take_back", kind="induction_day1", number="", reason="another person’s").status_code == 200
     )
@@ -290,12 +290,12 @@ def test_one_press_records_todays_fraction_and_a_second_changes_nothing(
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 1), False)
     assert windows(app_context, seeded) == before
     desk.open(path)
-    assert "Saved for today: Radiotherapy fraction 3." in desk.page
+    assert "Recorded for today: Radiotherapy fraction 3." in desk.page
     assert "Radiotherapy fraction 3 is already recorded for today." in desk.page
     assert 'value="treated"' not in desk.page
     assert desk.post(path, do="treated", **pressed).status_code == 303
     desk.open(path)
-    assert "was recorded already, by Coordinator. Nothing was changed." in desk.page
+    assert "Coordinator already recorded" in desk.page
 
 
 def test_a_day_that_was_lost_shows_what_moves_before_it_is_saved(
@@ -323,7 +323,7 @@ def test_a_fraction_recorded_for_another_day_is_not_moved(
     desk.post(path, do="treated", **pressed)
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 3, 31), False)
     desk.open(path)
-    assert "Meanwhile Coordinator recorded Radiotherapy fraction 3 for another day" in desk.page
+    assert "Coordinator has just recorded Radiotherapy fraction 3 for another date" in desk.page
 
 
 def test_there_is_nothing_to_press_before_treatment_and_after_its_end(

@@ -6,12 +6,13 @@ never less. What the program did comes in as plain values. Each check returns wh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pro.core.rule_language.level import Level
-from tests.support.alert_rows import AlertRow, MessageRow, highest_waiting
+from tests.support.alert_rows import ONE_MAIL_IN, AlertRow, MessageRow, highest_waiting
 
 NONE, WATCH, URGENT, EMERGENCY = Level.NONE, Level.WATCH, Level.URGENT, Level.EMERGENCY
 # What holds -> its level, and the combinations of answers that each make it hold.
@@ -219,14 +220,39 @@ class Reference:
                 if not any(one.queued_at >= at and (at != first or one.id > newest_before) for one in theirs):
                     wrong.append(f"{person} was not written to about {case} ({level.word}) since {at:%d %H:%M:%S}")
         for row in alerts:
-            further = row.waits and row.level is EMERGENCY and not row.is_text and row.case not in late
-            # A message that left after it was raised leads to it as well.
-            mine = [one for one in messages if one.case == row.case and one.level is EMERGENCY]
-            if further and not any((one.sent_at or one.queued_at) >= row.raised_at for one in mine):
-                wrong.append(f"a further emergency of {row.case} was told to no person")
+            if row.waits and row.level >= URGENT and row.case not in late:
+                wrong += self._wrong_further(row, alerts, messages, now, row.case in without_plan)
         return wrong
 
     # --- within ----------------------------------------------------------------------------------------------------
+
+    def _wrong_further(
+        self,
+        row: AlertRow,
+        alerts: Sequence[AlertRow],
+        messages: Sequence[MessageRow],
+        now: datetime,
+        is_without_plan: bool,
+    ) -> list[str]:
+        """Check that each person of minute 0, and of the steps reached by then, was told of one more alert of a case.
+
+        A further emergency of a form is told at once, a further text of the case's level ten minutes after the last
+        message to that person. A further urgent alert of a form is found by the message about the first.
+        """
+        level, since = highest_waiting(alerts, row.case)
+        if row.level < level or not (row.is_text or row.level is EMERGENCY):
+            return []
+        steps = STEPS_WITHOUT_PLAN if is_without_plan else STEPS[level]
+        reached = (places for minutes, places in steps if since + timedelta(minutes=minutes) <= row.raised_at)
+        wrong = []
+        for person in dict.fromkeys(itertools.chain(steps[0][1], *reached)):
+            mine = [one for one in messages if (one.case, one.person) == (row.case, person) and one.level >= level]
+            # A message that left after it was raised, or has not left yet, leads to it as well.
+            told = any(one.state == "queued" or (one.sent_at or one.queued_at) >= row.raised_at for one in mine)
+            paused = row.is_text and any(one.queued_at > now - ONE_MAIL_IN for one in mine)
+            if not told and not paused:
+                wrong.append(f"{person} was not told of a further {level.word} of {row.case}")
+        return wrong
 
     def _holding(self, case: str, answers: Mapping[str, int]) -> dict[str, Level]:
         held = {what: level for what, (level, ways) in RULES.items() if _ways(ways, answers)}
@@ -241,10 +267,13 @@ def _begins_anew(
 ) -> tuple[datetime, int]:
     """Return when what waits in a case began to wait, and the newest message of before.
 
-    That is later than the case itself if what came first was acknowledged: the rest must be told for itself.
+    That is later than the case itself if what came first was acknowledged: the rest must be told for itself. What a
+    louder or newer alert covers was not acknowledged, and the message about it leads to the newer one.
     """
     at, newest = began
-    _level, since = highest_waiting(alerts, case)
+    level, _since = highest_waiting(alerts, case)
+    open_rows = (row for row in alerts if row.case == case and not (row.acknowledged or row.closed))
+    since = min(row.raised_at for row in open_rows if row.level >= level)
     if since <= at:
         return began
     return since, max([newest, *(one.id for one in messages if one.case == case and one.queued_at < since)])

@@ -105,7 +105,7 @@ def test_a_secret_is_masked_by_its_shape_where_no_parameter_names_it(clinic: Cli
             "failed",
             "The phone is off or cannot be reached",
         ),
-        ({"dropped_at": 1, "failure": "too_late"}, "dropped", "too late"),
+        ({"dropped_at": 1, "failure": "too_late"}, "dropped", "Too late to be useful"),
     ],
 )
 def test_a_message_says_what_became_of_it(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pro.core.rule_language.level import Level
+from pro.features.alerts import message_reading
+from pro.features.schedule import participation_end
+from pro.features.text_messages import text_answers
 from pro.messaging import message_rendering
 from pro.models import Alert, Answer, Assessment, CallTask, IncomingMessage, Message, Participant
 from tests.support import factories, form_browser
@@ -272,3 +276,70 @@ def test_no_sequence_of_texts_breaks_or_loses_a_red_flag(clinic: Clinic, texts: 
     items = clinic.app_context.catalogue.instruments["npc_checkin"].items
     for row in clinic.rows(Answer):
         assert row.value is None or items[row.item].accepts(row.value)
+
+
+# --- a step that fails costs no other --------------------------------------------------------------------------------
+
+
+def broken(*_given: object, **_named: object) -> None:
+    raise KeyError("words")
+
+
+def test_the_safety_sentence_goes_out_although_the_next_question_cannot_be_composed(
+    any_clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found: only an emergency got it."""
+    texter = start_form_by_text(with_two_way_texts(any_clinic))
+    monkeypatch.setattr(text_answers, "next_step", broken)
+    texter.write("there is a foul smell from my nose")
+    assert texter.kinds == ["question", "safety"]
+    assert any_clinic.rows(Alert)[-1].level == Level.URGENT
+
+
+@pytest.mark.parametrize("words", ["STOP", "嗯，退订", "START", "嗯，开始吧", "HELP", "嗯，帮助"])
+def test_a_command_that_fails_waits_for_a_reader(
+    any_clinic: Clinic, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """Found: it was filed as a command, which no person reads."""
+    texter = start_form_by_text(with_two_way_texts(any_clinic))
+    for module, name in (
+        (participation_end, "opt_out"),
+        (participation_end, "opt_in"),
+        (text_answers, "help_text"),
+    ):
+        monkeypatch.setattr(module, name, broken)
+    row = texter.write(words)
+    assert row.what in ("unclear", "text")
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        assert message_reading.unread_count(work) == 1
+
+
+@pytest.mark.parametrize("words", ["STOP", "START"])
+def test_a_command_of_a_shared_number_that_fails_costs_no_text(
+    any_clinic: Clinic, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    second = any_clinic.another(factories.PLAN, "NPC-002")
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        first = work.session.get_one(Participant, any_clinic.participant_id)
+        other = work.session.get_one(Participant, second.participant_id)
+        other.phone_sealed, other.phone_fingerprint = first.phone_sealed, first.phone_fingerprint
+    for name in ("opt_out", "opt_in"):
+        monkeypatch.setattr(participation_end, name, broken)
+    assert TextingPhone(any_clinic.app_context).write(words).what == "unmatched"
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        assert message_reading.unread_count(work) == 1
+
+
+def test_advice_of_the_conversation_is_not_sent_again_within_the_hour(clinic: Clinic, clock: Clock) -> None:
+    """Found: the second emergency text, to which the form could not be asked on, got the same block again."""
+    two_way = with_two_way_texts(clinic)
+    texter = start_form_by_text(two_way)
+    texter.write("大出血止不住")
+    assert texter.kinds == ["question", "advice"]
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        work.session.get_one(Assessment, clinic.checkin.assessment_id).cancelled_at = work.now
+    texter.write("还是大出血止不住")
+    assert texter.kinds == ["question", "advice"]
+    clock.move(hours=1, seconds=1)
+    texter.write("又大出血止不住")
+    assert texter.kinds == ["question", "advice", "advice"]

@@ -67,6 +67,32 @@ def test_a_wish_to_die_by_text_gets_the_crisis_line(clinic: Clinic) -> None:
     assert len(phone.got) == 1
 
 
+@pytest.mark.parametrize("text", ["HELP!!!", "Help 🆘", "help help"])
+@pytest.mark.parametrize("two_way", [True, False])
+def test_a_cry_for_help_is_no_command(clinic: Clinic, text: str, two_way: bool) -> None:
+    phone = TextingPhone(with_two_way_texts(clinic, two_way).app_context)
+    row = phone.write(text)
+    assert row.what == "text"
+    assert "help" not in phone.kinds
+    with transaction(clinic.app_context.engine) as session:
+        levels = [alert.level for alert in session.scalars(select(Alert))]
+    assert levels == [Level.EMERGENCY]
+
+
+def test_a_bare_command_raises_no_alert(clinic: Clinic) -> None:
+    phone = TextingPhone(with_two_way_texts(clinic).app_context)
+    for text in ("Help", "帮助", "help."):
+        assert phone.write(text).what == "command"
+    with transaction(clinic.app_context.engine) as session:
+        assert session.scalars(select(Alert)).all() == []
+
+
+def test_a_cry_for_help_in_the_chat_is_screened(any_clinic: Clinic) -> None:
+    turn = say(any_clinic.start(), "HELP!!!")
+    assert turn.level is Level.EMERGENCY
+    assert say(any_clinic.start(), "help").level is Level.NONE
+
+
 def test_in_the_middle_of_a_conversation_advice_comes_instead_of_the_next_question(clinic: Clinic) -> None:
     phone = start_form_by_text(with_two_way_texts(clinic))
     phone.write("I want to kill myself")

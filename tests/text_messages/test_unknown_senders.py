@@ -12,7 +12,7 @@ from pro.features.alerts import alert_list, alert_page
 from pro.features.operations import worker_steps
 from pro.features.text_messages import conversations, unknown_senders
 from pro.messaging import outbox
-from pro.models import Alert, Answer, IncomingMessage, Participant
+from pro.models import Alert, Answer, CallTask, IncomingMessage, Participant
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic, QueuedEmail
 from tests.support.factories import Clock
@@ -223,3 +223,13 @@ def test_a_text_of_a_known_number_has_no_such_page(clinic: Clinic) -> None:
                 unknown_senders.unknown_text_page(work, wrong)
         with pytest.raises(NotAllowed):
             unknown_senders.dismiss_text(work, number, "why")
+
+
+@pytest.mark.parametrize(("status", "made"), [("affirmed", 1), ("negated", 0), ("historical", 0), ("other", 0)])
+def test_an_assigned_text_calls_the_family_only_if_it_says_that_the_participant_died(
+    clinic: Clinic, status: str, made: int
+) -> None:
+    """Found: any mention of a death made the task."""
+    hits = ({"class": "death", "status": status},)
+    assign(clinic, store_text(clinic, known=False, level=Level.WATCH, hits=hits))
+    assert [task.kind for task in clinic.rows(CallTask)] == ["death_reported"] * made

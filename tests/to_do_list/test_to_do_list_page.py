@@ -35,7 +35,7 @@ def test_a_filtered_to_do_list_counts_what_it_shows_and_says_what_it_hides(
     assert "<title>(1) To do</title>" in desk.page
     assert 'data-loud="1"' in desk.page
     # A filter stays when another list or the other language is chosen.
-    assert "/staff/?show=in_hand&level=urgent&owner=nobody" in desk.page
+    assert "/staff/?level=urgent&owner=nobody&mine=1" in desk.page
     assert "level=urgent&owner=nobody&lang=zh_Hans" in desk.page
     desk.open("/staff/?level=emergency")
     assert LEFT_OUT not in desk.page

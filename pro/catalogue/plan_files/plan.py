@@ -135,6 +135,9 @@ class PlanFile(FilePart):
     participant_number_pattern: Text = Field(
         PARTICIPANT_NUMBER, description="Regular expression of a whole participant number, in capitals and half width"
     )
+    participant_trend: bool = Field(
+        False, description="After sending a check-in, participants see their own answers to the last four check-ins"
+    )
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
     drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
     pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
@@ -182,6 +185,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
         score_proxy=file.score_proxy,
         alerts_per_week=file.alerts_per_week,
         participant_number_pattern=_number_pattern(path, file.participant_number_pattern),
+        participant_trend=file.participant_trend,
         calendar=read_visit_schedule(path, file.calendar, file.instruments) if file.calendar else None,
         pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
     )

@@ -149,6 +149,13 @@ class Instrument:
         is_global = any(scale.direction == "global" for scale in self.scales.values() if item in scale.items)
         return max(codes) if is_global else min(codes)
 
+    def steps_above_mildest(self, item: str, value: object) -> int | None:
+        """Return how many steps of its own scale ``value`` stands above the mildest answer; None if it has no rank."""
+        codes = self.items[item].ordinal_codes
+        if isinstance(value, bool) or not isinstance(value, int) or value not in codes:
+            return None
+        return abs(codes.index(value) - codes.index(self.mildest_code(item)))
+
     def page_of(self, item: str) -> Page:
         """Return the page that asks ``item`` in full; raise KeyError for an unknown item."""
         for page in self.pages:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from pro.core.text import numerals
 from pro.core.text.red_flag_lexicon import HAN, LATIN, PICTURES, Lexicon
 
-# How much a sign separates: a space between Han, the sign of a list, a comma, a colon or dash, the end of a sentence.
-NO_BREAK, SPACE, LIST, COMMA, COLON, STOP = range(6)
+# How much a sign separates: a space between Han, the sign of a list, a comma, a colon or dash, the end of a sentence,
+# and the dots of a pause, which separate like an end but may stand within a word: can't... breathe.
+NO_BREAK, SPACE, LIST, COMMA, COLON, STOP, PAUSE = range(7)
 # Clauses of a text without signs are cut after so many words, so that the work stays within bounds.
 LONGEST_CLAUSE = 48
 FIRST_HAN = HAN[0]
@@ -33,9 +34,15 @@ _BREAKS: Mapping[str, int] = {
     **dict.fromkeys(":—–~", COLON),
 }
 _KEPT = frozenset("&°%+")
+_DOTS = frozenset(".。·")
 _OUT_OF = re.compile(r"(?<=[0-9])\s?/\s?(?=[0-9])")
 _HYPHEN = re.compile(rf"(?<=[{LATIN}0-9])[-\u2010\u2011](?=[{LATIN}0-9])")
 _DASH = re.compile(r"\s[-\u2010-\u2015]+\s|[\u2013\u2014]+|-{2,}")
+# A number after the colon belongs to the word before it: 出血：40分钟, 8:30.
+_FIELD = re.compile(r":(?=\s?[0-9])")
+# Words with a full stop for each space, and a Latin word typed letter by letter.
+_DOTTED = re.compile(rf"(?<![{LATIN}0-9.@/])[{LATIN}']+(?:\.[{LATIN}']+){{2,}}(?![{LATIN}0-9@/])")
+_SPACED_LATIN = re.compile(rf"(?<!\S)[{LATIN}](?: [{LATIN}](?!\S)){{2,}}")
 _DRAWN_OUT = re.compile(rf"([{LATIN}])\1{{2,}}")
 _READABLE = re.compile(f"[{LATIN}{HAN}0-9]")
 # Letters and signs that are the same in every normal form, and that no test below asks about.
@@ -88,6 +95,11 @@ def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
     """
     source = _HYPHEN.sub(" ", fold_text(text).translate(lexicon.simplified))
     source = _OUT_OF.sub(" out of ", _DASH.sub(" — ", _without_signatures(source, lexicon)))
+    if ":" in source:
+        source = _FIELD.sub(" ", source)
+    if "." in source:
+        source = _DOTTED.sub(lambda found: found.group().replace(".", " "), source)
+    source = _SPACED_LATIN.sub(lambda found: found.group().replace(" ", ""), source)
     reader = _WordReader(source, lexicon)
     reader.read()
     tokens, breaks = reader.tokens, [*reader.breaks, STOP]
@@ -120,7 +132,8 @@ class _WordReader:
             elif kind == "line":
                 self.pending = STOP
             elif kind == "sign" and piece not in _KEPT:
-                self.pending = max(self.pending, _BREAKS.get(piece, NO_BREAK))
+                is_pause = piece in _DOTS and self.source[match.end() : match.end() + 1] in _DOTS
+                self.pending = max(self.pending, PAUSE if is_pause else _BREAKS.get(piece, NO_BREAK))
             elif kind == "word":
                 plain = _DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece
                 self._add(_expand_contraction(plain, self.tokens, self.lexicon), *match.span())

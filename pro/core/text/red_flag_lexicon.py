@@ -3,7 +3,8 @@
 A *word* is one or more tokens that stand together; it carries *concepts* such as ``blood`` or ``deny``. Its notation is
 a row of parts: ``流/淌 血`` is 流血 and 淌血. A part has choices with ``/`` between them, of which ``-`` is none;
 ``{name}`` stands for a group of choices, ``+`` joins the tokens of one choice, ``*`` at the end of a Latin word for any
-ending, ``#38-43`` for a number from 38 up to but without 43, in digits or Chinese numerals.
+ending, ``#38-43`` for a number from 38 up to but without 43, in digits or Chinese numerals, ``$`` for the end of the
+clause (or a space between Han), with which a word ends.
 
 A *frame* is a row of concepts that together mean a red flag: ``blood + much``. The first is its head. A part is
 ``a|b`` (either), ``>a`` (after the head), ``<a`` (before it), ``~a`` (in the clauses beside it too), ``!a`` (absent
@@ -26,35 +27,66 @@ LATIN = "a-z\u00df-\u024f\u1e00-\u1eff"
 # Pictures that words of the lexicon may be: 🆘, 🩸.
 PICTURES = "\u2600-\u27bf\U0001f000-\U0001faff"
 _HAN = re.compile(f"[{HAN}]")
-_TOKEN = re.compile(rf"#[0-9.]+-[0-9.]+|[{LATIN}]+\*?|[0-9]+(?:\.[0-9]+)?|[{HAN}{PICTURES}&°%]")
-_CHOICE = re.compile(rf"(?:[{LATIN}{HAN}{PICTURES}0-9+*.#&°%-]|\{{[a-z_0-9]+\}})+")
+# The end of a clause, or a space between Han, as the last token of a word.
+END = "$"
+_TOKEN = re.compile(rf"#[0-9.]+-[0-9.]+|[{LATIN}]+\*?|[0-9]+(?:\.[0-9]+)?|[{HAN}{PICTURES}&°%]|\$")
+_CHOICE = re.compile(rf"(?:[{LATIN}{HAN}{PICTURES}0-9+*.#&°%$-]|\{{[a-z_0-9]+\}})+")
 # Words that one line of the notation may stand for.
 MOST_WORDS = 4000
 
 Row = tuple[str, ...]
-# The concepts that the program itself knows; a lexicon must have them all.
-ROLES = (
+# The concepts that the program itself knows; a lexicon must have them all. Those of the first list lower a red flag,
+# or let a denial reach further; a mistyped word is never read as one of them.
+LOWERING = (
     "deny",
     "ceased",
     "ceased_end",
-    "wish",
     "ask",
     "filler",
     "joint",
-    "but",
     "over",
-    "ongoing",
-    "again",
-    "now",
     "past",
     "long_ago",
     "others",
-    "own",
     "feared",
     "risk",
     "risk_noun",
+    "cause",
+    "question",
+    "asked_noun",
+    "asks_first",
     "near",
     "idiom",
+    "lists",
+    "answer_no",
+    "courtesy",
+    "third_person",
+    "relative",
+    "gone",
+)
+ROLES = (
+    *LOWERING,
+    "wish",
+    "but",
+    "ongoing",
+    "again",
+    "now",
+    "own",
+    "statement",
+    "event",
+    "never",
+    "degree",
+    "less",
+    "bound",
+    "habit",
+    "scarcely",
+    "yes",
+    "retract",
+    "compare",
+    "more",
+    "much",
+    "because",
+    "first_person",
 )
 
 
@@ -66,20 +98,26 @@ class PhraseError(ValueError):
 class WordNode:
     """A place in the tree of words. ``concepts``: bits of the word that ends here, 0 for none.
 
-    ``written``: the words that end here, where the tree is one of sounds.
+    ``closing``: bits of the word that ends here and needs the end of its clause. ``written``: the words that end here,
+    where the tree is one of sounds.
     """
 
     next: dict[str, WordNode] = field(default_factory=dict)
     numbers: list[tuple[float, float, WordNode]] = field(default_factory=list)
     concepts: int = 0
+    closing: int = 0
     written: list[str] = field(default_factory=list)
 
     def add(self, row: Sequence[str], concepts: int, written: str = "") -> None:
         """Add a word: its tokens, the bits of its concepts and, by sound, how it is written."""
         node = self
-        for token in row:
+        is_closing = row[-1] == END
+        for token in row[:-1] if is_closing else row:
             node = node._number(token) if token[0] == "#" else node.next.setdefault(token, WordNode())
-        node.concepts |= concepts
+        if is_closing:
+            node.closing |= concepts
+        else:
+            node.concepts |= concepts
         if written:
             node.written.append(written)
 
@@ -134,10 +172,12 @@ class FlagClass:
 class Lexicon:
     """Everything that ``pro.core.text.red_flag_screening`` needs.
 
-    ``bits``: concept -> its bit. Bits of concepts: ``heads`` of frames, ``framed`` in any part of one, ``bare`` in a
-    denied list, ``passed`` by a denial on its way, ``calm`` say nothing. ``stems``: beginnings of words; ``typos``: a
-    word with one letter left out -> the word that was meant. ``syllables``: Han character -> its sound.
-    ``simplified``: for ``str.translate``.
+    ``bits``: concept -> its bit. Bits of concepts: ``heads`` of frames, ``framed`` in any part of one, ``bare`` in
+    a denied list, ``passed`` by a denial on its way, ``calm`` say nothing; ``terms`` say all of a red flag;
+    ``silencing`` the heads of the classes that override others. ``denying``: tokens that deny by themselves.
+    ``stems``: beginnings of words; ``typos``: a word with one letter left out -> the word that was meant;
+    ``swapped``: the same for two letters in the wrong order. ``syllables``: Han character -> its sound;
+    ``spelled``: pinyin -> sound. ``simplified``: for ``str.translate``.
     """
 
     id: str
@@ -146,17 +186,23 @@ class Lexicon:
     bits: Mapping[str, int]
     words: WordNode
     sounds: WordNode
+    pinyin: WordNode
     frames: tuple[Frame, ...]
     heads: int
     framed: int
     bare: int
     passed: int
     calm: int
+    terms: int
+    silencing: int
+    denying: frozenset[str]
     stems: frozenset[str]
     latin: frozenset[str]
     typos: Mapping[str, str]
+    swapped: Mapping[str, str]
     correct: frozenset[str]
     syllables: Mapping[str, str]
+    spelled: Mapping[str, str]
     simplified: Mapping[int, str]
     contractions: Mapping[str, Row]
     media: frozenset[str]
@@ -190,11 +236,11 @@ def parse_words(source: str, groups: Mapping[str, Sequence[str]]) -> Iterator[Ro
     found = 0
     for rows in product(*parts):
         row = tuple(token for one in rows for token in one)
-        if row:
+        if row and END not in row[:-1]:
             found += 1
             yield row
-    if not found:
-        raise PhraseError(f"“{source}”: a word has at least one letter.")
+    if not found or source.startswith(END):
+        raise PhraseError(f"“{source}”: a word has at least one letter, and {END} only at its end.")
 
 
 def _choices(source: str, part: str, groups: Mapping[str, Sequence[str]]) -> Iterator[Row]:

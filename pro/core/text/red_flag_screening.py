@@ -8,7 +8,7 @@ length of the text only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -71,7 +71,7 @@ def screen(text: str, lexicon: Lexicon, ours: OwnSentences = NOTHING_OF_OURS) ->
     hits = _find_hits(page, words, lexicon)
     silenced = {name for hit in hits if hit.status == "affirmed" for name in lexicon.classes[hit.class_id].overrides}
     if silenced:
-        hits = [hit._replace(level=min(hit.level, Level.WATCH)) if hit.class_id in silenced else hit for hit in hits]
+        hits = _find_hits(page, words, lexicon, silenced)
     floor = Level.NONE if not hits and words.readable and _is_harmless(words, spots, lexicon) else Level.WATCH
     return Screening(max((hit.level for hit in hits), default=floor), tuple(dict.fromkeys(hits)))
 
@@ -97,10 +97,13 @@ def _is_harmless(words: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> 
     return at == len(words.tokens)
 
 
-def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[RedFlagHit]:
+def _find_hits(
+    page: MarkedText, words: ClauseText, lexicon: Lexicon, silenced: Set[str] = frozenset()
+) -> list[RedFlagHit]:
     """Return the loudest hit of each class and status, in the order of the text.
 
-    What is said again, after a class was affirmed at its loudest, is not looked at.
+    What is said again, after a class was affirmed at its loudest, is not looked at. Classes in ``silenced`` are not
+    loud, unless the writer speaks of himself: who reports a death may be ill as well.
     """
     found: dict[tuple[str, Status], tuple[Level, int, Frame]] = {}
     settled: dict[str, Level] = {}
@@ -110,6 +113,8 @@ def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[Re
         level = Level.WATCH
         if not denied:
             status, level = _read_status(page, number, lexicon, frame)
+            if frame.class_id in silenced and not page.of_the_writer[number]:
+                level = min(level, Level.WATCH)
         known = found.get((frame.class_id, status))
         if known is None or known[0] < level:
             found[(frame.class_id, status)] = (level, number, frame)
@@ -173,7 +178,7 @@ def _around(page: MarkedText, near: Sequence[int], place: int) -> tuple[_Around,
         if clause - clauses[at] > BESIDE or head - spot.end > WIDE:
             break
         inside = clauses[at] == clause and head - spot.end <= NEAR
-        if polarity[at] is Polarity.AFFIRMED:
+        if polarity[at] is Polarity.AFFIRMED or (clauses[at] < clause and clause in page.news):
             beside |= spot.concepts
             if inside:
                 before |= spot.concepts

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from pro.core.text.clauses import FIRST_HAN, SPACE, ClauseText
+from pro.core.text.clauses import FIRST_HAN, PAUSE, SPACE, ClauseText
 from pro.core.text.red_flag_lexicon import Lexicon, WordNode, one_letter_less
 
 # A Chinese word that is found by its sound has at most this share of its characters wrong.
 SHARE_WRONG = 2 / 3
 # A word of so many characters that is written right is not looked for by its sound.
 SHORTEST_BY_SOUND = 3
+# The shortest Latin word of which two letters may be swapped.
+SHORTEST_MISTYPED = 4
+# The longest Latin word that is read as pinyin, and how many syllables a text in pinyin has at least.
+LONGEST_PINYIN, LEAST_PINYIN = 24, 2
 
 
 class Spot(NamedTuple):
@@ -34,11 +38,14 @@ def find_words(text: ClauseText, lexicon: Lexicon) -> list[Spot]:
     tokens, breaks = text.tokens, text.breaks
     distinct = set(tokens)
     others = _other_readings(distinct, lexicon)
-    begun = distinct.intersection(lexicon.words.next).union(others)
+    # Not intersection(): it would go through all first words of the lexicon.
+    begun = {token for token in distinct if token in lexicon.words.next}.union(others)
     numbers = text.numbers if lexicon.words.numbers else {}
     sounds = {token: lexicon.syllables[token] for token in distinct if token in lexicon.syllables}
     heard = lexicon.sounds.next
-    spots: list[Spot] = []
+    spots = [] if any(token >= FIRST_HAN for token in distinct) else _read_pinyin(text, lexicon)
+    if spots:
+        return spots
     place, count = 0, len(tokens)
     while place < count:
         token = tokens[place]
@@ -66,7 +73,12 @@ def _other_readings(tokens: Iterable[str], lexicon: Lexicon) -> dict[str, tuple[
         if not token[0].isalpha() or token >= FIRST_HAN:
             continue
         stems = tuple(f"{token[:size]}*" for size in range(len(token), 1, -1) if token[:size] in lexicon.stems)
-        if not stems and len(token) >= 5 and token not in lexicon.latin and token not in lexicon.correct:
+        if (
+            not stems
+            and len(token) >= SHORTEST_MISTYPED
+            and token not in lexicon.latin
+            and token not in lexicon.correct
+        ):
             stems = _typo(token, lexicon)
         if stems:
             found[token] = stems
@@ -74,6 +86,11 @@ def _other_readings(tokens: Iterable[str], lexicon: Lexicon) -> dict[str, tuple[
 
 
 def _typo(token: str, lexicon: Lexicon) -> tuple[str, ...]:
+    swapped = lexicon.swapped.get(token)
+    if swapped is not None:
+        return (swapped,)
+    if len(token) == SHORTEST_MISTYPED:
+        return ()
     for rest in (token, *sorted(one_letter_less(token))):
         word = lexicon.typos.get(rest)
         if word is not None and abs(len(word.rstrip("*")) - len(token)) <= 1:
@@ -89,21 +106,22 @@ def _longest(text: ClauseText, root: WordNode, others: dict[str, tuple[str, ...]
     node, at = root, place
     # One way on is the rule; numbers and words with several readings have more.
     while at < count and tokens[at] not in others and not (node.numbers and at in numbers):
-        following = node.next.get(tokens[at]) if at == place or breaks[at] <= SPACE else None
+        following = node.next.get(tokens[at]) if at == place or breaks[at] <= SPACE or breaks[at] == PAUSE else None
         if following is None:
             return best, concepts
         node = following
         at += 1
         if node.concepts:
             best, concepts = at, node.concepts
+        if node.closing and breaks[at]:
+            best, concepts = at, node.closing | node.concepts
     waiting = [(node, at)]
     while waiting:
         node, at = waiting.pop()
-        if node.concepts and at > best:
-            best, concepts = at, node.concepts
-        elif node.concepts and at == best:
-            concepts |= node.concepts
-        if at >= count or (at > place and breaks[at] > SPACE):
+        found = node.concepts | (node.closing if breaks[at] else 0)
+        if found and at >= best:
+            best, concepts = at, found | (concepts if at == best else 0)
+        if at >= count or (at > place and SPACE < breaks[at] < PAUSE):
             continue
         token = tokens[at]
         following = node.next.get(token)
@@ -146,3 +164,47 @@ def _is_near(heard: list[str], node: WordNode, lexicon: Lexicon) -> bool:
         if len(wrong) <= len(written) * SHARE_WRONG and not any(one and one.concepts & denying for one in said):
             return True
     return False
+
+
+def _read_pinyin(text: ClauseText, lexicon: Lexicon) -> list[Spot]:
+    """Return the words of a text that is written in pinyin: xue zhi bu zhu; none if it has another word."""
+    heard: list[tuple[str, int]] = []
+    for place, token in enumerate(text.tokens):
+        if token[0].isdigit():
+            continue
+        syllables = _syllables_of(token, lexicon)
+        if not syllables:
+            return []
+        heard += [(syllable, place) for syllable in syllables]
+    if len(heard) < LEAST_PINYIN:
+        return []
+    spots: list[Spot] = []
+    first = 0
+    while first < len(heard):
+        node: WordNode | None = lexicon.pinyin
+        end = concepts = 0
+        at = first
+        while node is not None and at < len(heard):
+            node = node.next.get(heard[at][0])
+            at += 1
+            if node is not None and node.concepts:
+                end, concepts = at, node.concepts
+        if concepts:
+            spots.append(Spot(heard[first][1], heard[end - 1][1] + 1, concepts))
+        first = max(first + 1, end)
+    return spots
+
+
+def _syllables_of(token: str, lexicon: Lexicon) -> list[str]:
+    """Return the syllables of a Latin word in pinyin; none if it is no pinyin."""
+    if len(token) > LONGEST_PINYIN:
+        return []
+    # For each length of the beginning of the word, its syllables.
+    known: list[list[str] | None] = [[], *[None] * len(token)]
+    for end in range(1, len(token) + 1):
+        for start in range(max(0, end - 6), end):
+            before, sound = known[start], lexicon.spelled.get(token[start:end])
+            if before is not None and sound is not None:
+                known[end] = [*before, sound]
+                break
+    return known[-1] or []

@@ -65,6 +65,8 @@ READING_UNITS = {
     },
 }
 _HALF = "半"
+# Letters and spaces, with a quiet sign at the end.
+_BARE = re.compile(r"[^\W\d_]+(?:[ '’][^\W\d_]+)*\s?[.。]?")
 # Characters that no message, database column or export can hold.
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 # Characters; a longer text is not an answer.
@@ -134,6 +136,14 @@ def parse_command(text: str) -> CommandName | None:
         return None
     spans = [span for span in find_spans(tokenize(text), (COMMANDS,)) if span.kind not in _IGNORED_KINDS]
     return _command_name(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
+
+
+def is_bare_command(text: str) -> bool:
+    """Return True if ``text`` is one command word and no more than that.
+
+    "HELP!!!" and "Help 🆘" may be a cry for help, so that they are screened before they are run.
+    """
+    return _BARE.fullmatch(text.strip()) is not None and parse_command(text) is not None
 
 
 class ReplyParser:

@@ -74,6 +74,12 @@ _ENGLISH_ASKED = re.compile(
     r"^(?:but |and |so )?(?:(?:why|how come) (?:did|do|have|has|had|are|were)|did|have|has|had)\b"
 )
 _ENGLISH_IF_LATER = re.compile(r"^(?:when|why|how long|until when)\b")
+# What the writer himself ends: "I must end this text now". It may be a stop or the end of what he writes.
+_ENGLISH_OWN_ACT = re.compile(
+    r"\b(?:i|we|i'll|we'll|let me)\b(?!.*\byou\b).*\b(?:stop|end|quit|cease) "
+    r"(?:(?:texting|writing|messaging)(?! (?:me|us)\b)|(?:this|my|the) (?:text|message|sms)\b)"
+    r"|\bend (?:(?:this|my|the|a) )?(?:text|message|sms)\b"
+)
 _ENGLISH_TIME_OR_WAY = re.compile(
     r"\b(?:night|nights|tonight|today|tomorrow|mornings?|evenings?|afternoons?|weekends?|(?:mon|tues|wednes|thurs|fri|satur"
     r"|sun)days?|week|month|before|after|until|till|between|during|while|when|early|late|hours?|o'clock|\d+ ?(?:am|pm)"
@@ -155,7 +161,7 @@ _CHINESE_STOP = re.compile(
     rf"|看到?(?:到)?(?:你们|这些|这种|任何|这个|贵方)*的?(?:{_CHINESE_MESSAGES}|问卷))"
     rf"|^(?:我|我们|请|麻烦|以后|都|再也)*不(?:想|要|用|需要)?(?:再)?(?:收|要|接收)?(?:你们|这些|这种|任何|贵方)*的?{_CHINESE_MESSAGES}{_CHINESE_END}"
     rf"|{_CHINESE_MESSAGES}(?:就|都|可以|请|也|真的|你们|我|以后)*(?:不用|不要|不需要|不必|别|停止|取消|不收|不想要|不想收|停掉|停(?=了吧|吧))(?:再|发送|发|来|收|要)*{_CHINESE_END}"
-    rf"|停止(?:发送|推送|服务|打扰)|停(?:止|掉|了)?{_CHINESE_MESSAGES}|停发|取消(?:发送|推送|接收)"
+    rf"|停止(?:发送|推送|服务|打扰)|停(?:止|掉|了)?{_CHINESE_MESSAGES}|停发(?:了|所有|全部|一切|任何|我|给我|你们|的|{_CHINESE_OBJECT})*{_CHINESE_END}|取消(?:发送|推送|接收)"
 )
 # "The medicine need not be sent" is not about the messages.
 _CHINESE_PARCEL = re.compile("药|快递|包裹|货|报告|发票|片子|单子|化验|病历|检查|结果")
@@ -229,7 +235,7 @@ def _read_english(clause: str, *, first: bool) -> StopRequest:
     if _ENGLISH_BARE.fullmatch(bare) or (first and _ENGLISH_FIRST.fullmatch(bare)):
         return "stop"
     if _ENGLISH_STOP.search(bare):
-        is_partly = _ENGLISH_TIME_OR_WAY.search(bare) or _ENGLISH_IF_LATER.search(bare)
+        is_partly = any(one.search(bare) for one in (_ENGLISH_TIME_OR_WAY, _ENGLISH_IF_LATER, _ENGLISH_OWN_ACT))
         return "possible" if is_partly else "stop"
     if _ENGLISH_LEAVE.fullmatch(bare) or _ENGLISH_NAMED.search(bare):
         return "possible"
@@ -253,7 +259,10 @@ def _read_chinese(clause: str) -> StopRequest:
     if found is None:
         return "possible" if _CHINESE_POSSIBLE.fullmatch(clause) else ""
     before = clause[: found.start()]
-    if _CHINESE_PARCEL.search(before) or re.search("(?:药|饭|家人|住院)$", clause):
+    is_parcel = _CHINESE_PARCEL.search(before) or (
+        _CHINESE_PARCEL.search(clause) and not re.search(_CHINESE_MESSAGES, clause)
+    )
+    if is_parcel or re.search("(?:药|饭|家人|住院)$", clause):
         return ""
     is_partly = _CHINESE_TIME_OR_WAY.search(clause) or _CHINESE_ILLNESS.search(clause)
     return "possible" if is_partly or not _CHINESE_BEFORE.fullmatch(before) else "stop"

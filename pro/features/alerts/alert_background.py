@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
@@ -12,14 +12,17 @@ from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.level import Level
 from pro.core.study_plan import StudyPlan
 from pro.features.accounts import staff_accounts
-from pro.features.alerts import alert_list
+from pro.features.alerts import alert_list, stable_symptoms
+from pro.features.alerts.stable_symptoms import StableItem
 from pro.features.duty_roster import recipients
 from pro.features.duty_roster.recipients import DutyState
 from pro.features.participants import treatment_dates
-from pro.models import Alert, Anchor, Participant, StaffMember
+from pro.models import Alert, Anchor, ClinicalFact, Participant, StaffMember
 
 # The page has no room for more; it says how many more there are.
 MOST_EARLIER = 5
+# Earlier alerts of this long are counted on the page.
+RECENT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,29 @@ class EarlierCase:
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """A staff member who can be asked. ``phone``: in E.164, "" if none is known or the reader may not see it."""
+    """A staff member who can be asked.
 
+    ``phone``: in E.164, "" if none is known or the reader may not see it. ``is_reader``: the reader of the page.
+    """
+
+    staff_id: int
     name: str
     role: str
     phone: str
+    is_reader: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DutyNow:
+    """Who holds a place of the roster now, until when, and who holds it after that.
+
+    ``until`` is None while no end is on the roster; ``then`` is empty where the roster has a gap after it.
+    """
+
+    place: str
+    people: tuple[Colleague, ...]
+    until: datetime | None
+    then: tuple[Colleague, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +82,22 @@ class AlertBackground:
     """What a decision about an alert needs beside the answers.
 
     ``phase``: name of the phase of the treatment, "" before the treatment or if the plan names no phases. ``doses``:
-    the newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed.
+    the newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed;
+    ``recent_earlier``: number of those that were raised in the last 30 days. ``ulcer_status`` ("none", "suspected",
+    "confirmed", "cleared") holds since ``ulcer_since``; None if it was never recorded. ``stable``: the symptoms that
+    are marked as known and stable now.
     """
 
     phase: str
     doses: tuple[RecordedTreatment, ...]
     earlier: tuple[EarlierCase, ...]
     more_earlier: int
-    on_call: tuple[Colleague, ...]
-    backup: tuple[Colleague, ...]
+    recent_earlier: int
+    ulcer_status: str
+    ulcer_since: datetime | None
+    stable: tuple[StableItem, ...]
+    on_call: DutyNow
+    backup: DutyNow
     investigators: tuple[Colleague, ...]
 
 
@@ -79,15 +107,35 @@ def read_background(work: UnitOfWork, participant: Participant, case_key: str, l
     given = _recorded_treatments(work, participant)
     duty = recipients.read_duty_state(work)
     earlier = _earlier_cases(work, participant, case_key, language)
+    ulcer = _ulcer_fact(work, participant)
     return AlertBackground(
         phase=_phase(work, plan, given, language) if plan else "",
         doses=_newest_doses(work, plan, participant, given, language) if plan else (),
         earlier=earlier[:MOST_EARLIER],
         more_earlier=max(0, len(earlier) - MOST_EARLIER),
-        on_call=_on_duty(work, duty, participant.plan, "on_call"),
-        backup=_on_duty(work, duty, participant.plan, "backup"),
-        investigators=tuple(_colleague(work, one) for one in duty.staff_with_role("investigator", work.now)),
+        recent_earlier=sum(case.raised_at > work.now - RECENT for case in earlier),
+        ulcer_status=str(ulcer.value) if ulcer else "none",
+        ulcer_since=ulcer.recorded_at if ulcer else None,
+        stable=tuple(stable_symptoms.stable_marks(work, participant, language)),
+        on_call=duty_now(work, duty, participant.plan, "on_call"),
+        backup=duty_now(work, duty, participant.plan, "backup"),
+        investigators=investigators_now(work, duty),
     )
+
+
+def duty_now(work: UnitOfWork, duty: DutyState, plan_id: str, place: str) -> DutyNow:
+    """Return who holds ``place`` of the roster now, until when, and who comes after that."""
+    people = duty.on_duty(plan_id, place, work.now)
+    until = duty.on_duty_until(plan_id, place, work.now) if people else None
+    after = duty.on_duty(plan_id, place, until) if until else []
+    return DutyNow(
+        place, tuple(_colleague(work, one) for one in people), until, tuple(_colleague(work, one) for one in after)
+    )
+
+
+def investigators_now(work: UnitOfWork, duty: DutyState) -> tuple[Colleague, ...]:
+    """Return the investigators who are not absent."""
+    return tuple(_colleague(work, one) for one in duty.staff_with_role("investigator", work.now))
 
 
 def deciding_items(work: UnitOfWork, alerts: list[Alert]) -> dict[str, tuple[str, ...]]:
@@ -171,11 +219,16 @@ def _earlier_cases(work: UnitOfWork, participant: Participant, case_key: str, la
     return tuple(sorted(found, key=lambda case: case.raised_at, reverse=True))
 
 
-def _on_duty(work: UnitOfWork, duty: DutyState, plan_id: str, place: str) -> tuple[Colleague, ...]:
-    return tuple(_colleague(work, person) for person in duty.on_duty(plan_id, place, work.now))
+def _ulcer_fact(work: UnitOfWork, participant: Participant) -> ClinicalFact | None:
+    """Return the newest record of the ulcer status."""
+    query = select(ClinicalFact).where(
+        ClinicalFact.participant_id == participant.id, ClinicalFact.name == "ulcer_status", ClinicalFact.item == ""
+    )
+    return work.session.scalar(query.order_by(ClinicalFact.id.desc()).limit(1))
 
 
 def _colleague(work: UnitOfWork, person: StaffMember) -> Colleague:
     """Return a staff member; the phone only for readers who act on alerts, never for the monitor."""
     sealed = person.phone_sealed if staff_accounts.has_right(work.actor.role, "see_identity") else None
-    return Colleague(person.name, person.role, work.vault.open(sealed) if sealed else "")
+    phone = work.vault.open(sealed) if sealed else ""
+    return Colleague(person.id, person.name, person.role, phone, person.id == work.actor.id)

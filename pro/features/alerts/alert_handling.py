@@ -106,6 +106,11 @@ def is_assessed(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
     return work.session.scalar(query) is not None
 
 
+def is_case_assessed(work: UnitOfWork, case_key: str) -> bool:
+    """True if a clinician assessed every finding of a case that is still open."""
+    return is_assessed(work, list(work.session.scalars(select(Alert).where(Alert.source == case_key))))
+
+
 def is_graded_serious(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
     """True if a serious event was graded from ``alerts``, or the participant has one that goes on."""
     case_keys = {alert.source for alert in alerts}

@@ -138,12 +138,14 @@ def _build_case(
         standing,
         key=lambda alert: (alert not in waiting, not finding_holds(alert, assessment), -alert.level, -alert.id),
     )
-    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait.
+    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait, and
+    # so does every text, because a person must read it.
     level = max(alert.level for alert in [one for one in standing if one.resolved_at is None] or alerts)
-    is_new = any(alert.level >= Level.URGENT for alert in waiting) or (bool(waiting) and holder is None)
+    is_news = any(alert.level >= Level.URGENT or alert.rule == FREE_TEXT for alert in waiting)
+    is_new = is_news or (bool(waiting) and holder is None)
     holder = None if is_new else holder
     raised_at = min(alert.raised_at for alert in waiting or alerts)
-    since = [call for call in calls if call.participant_id == participant.id and call.at >= raised_at]
+    since = [call for call in calls if call.participant_id == participant.id and call.at >= _minute_of(raised_at)]
     return AlertCase(
         alert_id=alerts[0].id,
         source=alerts[0].source,
@@ -173,9 +175,14 @@ def _successful_calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[PhoneCa
         return []
     theirs = PhoneCall.participant_id.in_({alert.participant_id for alert in alerts})
     query = select(PhoneCall).where(
-        theirs, PhoneCall.outcome.in_(REACHED), PhoneCall.at >= min(alert.raised_at for alert in alerts)
+        theirs, PhoneCall.outcome.in_(REACHED), PhoneCall.at >= _minute_of(min(alert.raised_at for alert in alerts))
     )
     return list(work.session.scalars(query.order_by(PhoneCall.at, PhoneCall.id)))
+
+
+def _minute_of(at: datetime) -> datetime:
+    """Return the beginning of the minute: the time of a call is typed without seconds."""
+    return at.replace(second=0, microsecond=0)
 
 
 def _answered_at(assessment: Assessment) -> datetime | None:

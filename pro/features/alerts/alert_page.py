@@ -13,6 +13,7 @@ from pro.core.questionnaire.answer_text import answer_text
 from pro.core.questionnaire.instrument import Item, ItemWords, Value, Words
 from pro.core.questionnaire.json_values import store_value
 from pro.core.rule_language.level import Level
+from pro.core.study_plan import Advice
 from pro.errors import NotFound
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.alerts import alert_background, alert_list, message_reading
@@ -81,7 +82,9 @@ class AnswerRow:
     """One question with the answer in words now, last time and at baseline; "" where there is none.
 
     ``heard`` and ``said``: question and answer as the participant read them, where that was another language.
-    ``fired``: the rules that this answer fired, on the page of an alert.
+    ``fired``: the rules that this answer fired, on the page of an alert, and ``level`` the highest of their levels.
+    ``step``, ``previous_step``, ``baseline_step``: how many steps of the question's own scale of ``steps`` the answer
+    stands above the mildest one; None for an answer without a rank, and where there is none. They are no grades.
     """
 
     item: str
@@ -94,6 +97,16 @@ class AnswerRow:
     heard: str = ""
     said: str = ""
     fired: tuple[str, ...] = ()
+    level: int = 0
+    step: int | None = None
+    previous_step: int | None = None
+    baseline_step: int | None = None
+    steps: int = 0
+
+    @property
+    def is_mildest_as_before(self) -> bool:
+        """True for the mildest answer that is no milder than last time; never for one that is missing."""
+        return bool(self.now) and self.step == 0 and not self.previous_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,8 @@ class AlertPage:
     ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
     the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
     by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is of
-    an ulcer.
+    an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's advice.
+    ``previous_at``, ``baseline_at``: when the forms were answered that the answers are compared with, if known.
     """
 
     case: AlertCase
@@ -136,6 +150,9 @@ class AlertPage:
     form_texts: list[WrittenText]
     flags: tuple[RedFlag, ...]
     about_ulcer: bool
+    first_aid: tuple[Advice, ...]
+    previous_at: datetime | None
+    baseline_at: datetime | None
     messages: list[AlertMessage]
     background: AlertBackground
 
@@ -210,9 +227,24 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         form_texts=_form_texts(work, assessment) if reads and assessment else [],
         flags=_flags(rows, came) if reads else (),
         about_ulcer=any(row.suspects in (alert_list.ULCER, alert_list.SENTINEL_BLEED) for row in rows),
+        first_aid=_first_aid(work, participant.plan, rows, language),
+        previous_at=_compared_at(assessment, "previous_at"),
+        baseline_at=_compared_at(assessment, "baseline_at"),
         messages=read_alert_messages(work, [row.id for row in rows], language),
         background=alert_background.read_background(work, participant, alert.source, language),
     )
+
+
+def _first_aid(work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], language: str) -> tuple[Advice, ...]:
+    """Return the advice of the emergencies that are open; "bleeding" first, because first aid helps at once."""
+    words = work.catalogue.plan_words.get((plan_id, language))
+    blocks = {row.advice for row in alerts if row.advice and row.resolved_at is None and row.level >= Level.EMERGENCY}
+    return tuple(words.advice[block] for block in sorted(blocks) if block in words.advice) if words else ()
+
+
+def _compared_at(assessment: Assessment | None, name: str) -> datetime | None:
+    at = assessment.context.get(name) if assessment else None
+    return datetime.fromisoformat(at) if isinstance(at, str) else None
 
 
 def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
@@ -253,16 +285,26 @@ def answer_table(
                 optional=item.optional,
                 heard=theirs.items[name].plain if theirs else "",
                 said=answer_text(item, theirs.items[name], now.get(name)) if theirs and item.kind == "choice" else "",
+                step=instrument.steps_above_mildest(name, now.get(name)),
+                previous_step=instrument.steps_above_mildest(name, previous.get(name)),
+                baseline_step=instrument.steps_above_mildest(name, baseline.get(name)),
+                steps=max(0, len(item.ordinal_codes) - 1),
             )
         )
     return found
 
 
 def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert], language: str) -> list[AnswerRow]:
-    """The answers of a form, each with the rules that it fired; those that fired one first."""
+    """The answers of a form, each with the rules that it fired; those that fired one first, highest level on top."""
     fired = alert_background.deciding_items(work, alerts)
-    found = [replace(row, fired=fired.get(row.item, ())) for row in answer_table(work, assessment, language)]
-    return sorted(found, key=lambda row: not row.fired)
+    levels: dict[str, int] = {}
+    for alert in alerts:
+        levels[alert.rule] = max(levels.get(alert.rule, 0), alert.level)
+    found = []
+    for row in answer_table(work, assessment, language):
+        rules = fired.get(row.item, ())
+        found.append(replace(row, fired=rules, level=max((levels[rule] for rule in rules), default=0)))
+    return sorted(found, key=lambda row: (not row.fired, -row.level))
 
 
 def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:

@@ -109,6 +109,7 @@ def evaluate_form(
     plan = plan_of(work, assessment)
     raised: list[Alert] = []
     failure = "plan_gone" if plan is None else ""
+    found: Evaluation | None = None
     if plan is not None:
         try:
             # Only a form that is submitted asks the database for more (what was answered elsewhere).
@@ -119,12 +120,11 @@ def evaluate_form(
                 with work.session.begin_nested():
                     raised = _store_findings(work, assessment, plan, found, before)
             assessment.standing = list(found.holding)
-            if any(text.is_death for text in found.texts):
-                participant = work.session.get_one(Participant, assessment.participant_id)
-                missed_forms.report_death(work, participant, f"form:{assessment.id}")
             failure = "rule_failed" if found.verdict.failed else ""
         except Exception as error:
-            failure, raised = type(error).__name__, []
+            failure, raised, found = type(error).__name__, [], None
+    if found is not None and any(text.is_death for text in found.texts):
+        _report_death(work, assessment)
     if failure:
         log.error("evaluation of a form failed assessment=%s error=%s", assessment.id, failure)
         raised += _raise_unjudged(work, assessment, plan, before, is_new=not idle and not is_retry)
@@ -132,6 +132,19 @@ def evaluate_form(
     if loud:
         notifications.notify_staff(work, plan, loud, before)
     return shown + [alert for alert in raised if alert not in before]
+
+
+def _report_death(work: UnitOfWork, assessment: Assessment) -> None:
+    """Have the family called after a text in the form that reports a death. Never raises, and undoes no alert.
+
+    The alert about the text is stored already, so a person reads it whatever becomes of the call task.
+    """
+    try:
+        with work.session.begin_nested():
+            participant = work.session.get_one(Participant, assessment.participant_id)
+            missed_forms.report_death(work, participant, f"form:{assessment.id}")
+    except Exception as error:
+        log.error("call task for a death not made assessment=%s error=%s", assessment.id, type(error).__name__)
 
 
 def report_unjudged(work: UnitOfWork, assessment: Assessment) -> list[Alert]:

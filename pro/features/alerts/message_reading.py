@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -15,7 +15,6 @@ from pro.core.triage import escalation_steps
 from pro.features.alerts.evaluation import FREE_TEXT
 from pro.models import Alert, IncomingMessage, StaffMember
 
-# What the alerts of one text are filed under: this and the number of its row.
 # These were understood by themselves; a person reads one only if the screening saw something in it.
 UNDERSTOOD_KINDS = ("answer", "command")
 
@@ -51,9 +50,11 @@ class IncomingText:
 
 def unread_condition() -> ColumnElement[bool]:
     """True of a text that waits for a reader."""
+    # Written as literals, as in the index of these texts (models.incoming_message.UNREAD), which is used only so.
+    understood: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in UNDERSTOOD_KINDS]
     return and_(
         IncomingMessage.read_at.is_(None),
-        or_(IncomingMessage.what.not_in(UNDERSTOOD_KINDS), IncomingMessage.level > int(Level.NONE)),
+        or_(IncomingMessage.what.not_in(understood), IncomingMessage.level > literal_column(str(int(Level.NONE)))),
     )
 
 

@@ -133,10 +133,19 @@ def note_flags(
     inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
     if participant is None:
         return None
+    alert = raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
     if found.is_death:
-        work.session.flush()
-        missed_forms.report_death(work, participant, str(inbound.id))
-    return raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
+        report_death(work, inbound, participant)
+    return alert
+
+
+def report_death(work: UnitOfWork, inbound: IncomingMessage, participant: Participant) -> None:
+    """Have the family called after a text that reports a death. Never raises: the text and its alert are stored."""
+    try:
+        with work.session.begin_nested():
+            missed_forms.report_death(work, participant, str(inbound.id))
+    except Exception as error:
+        log.error("call task for a death not made inbound=%s error=%s", inbound.id, type(error).__name__)
 
 
 def advice_on(work: UnitOfWork, participant: Participant | None, found: Screening) -> str:

@@ -408,13 +408,15 @@ def _screen_reply(
     Returns the screening, and the row of the text if it has one.
     """
     is_whole = isinstance(parsed, ParsedAnswer) and parsed.whole
-    if is_whole or reply_parser.parse_command(text) is not None:
+    if is_whole or reply_parser.is_bare_command(text):
         # The button "skip" and the word HELP say no more than they do.
         return None, inbound
     participant = form_session.participant
     address = work.vault.open(inbound.address_sealed) if inbound is not None else ""
     found = text_screening.screen_text(work, text, participant, address, inbound)
-    quiet = isinstance(parsed, reply_parser.ReplyCommand) and found.level is Level.NONE
+    # "Skip!" is not understood as harmless, but holds nothing.
+    says_nothing = found.level is Level.NONE or (not found.hits and reply_parser.parse_command(text) is not None)
+    quiet = isinstance(parsed, reply_parser.ReplyCommand) and says_nothing
     if inbound is None and not quiet:
         inbound = text_screening.keep_text(work, channel=channel, address="", text=text, participant=participant)
     # An answer to a free-text item is evaluated with the form, which raises the alert.

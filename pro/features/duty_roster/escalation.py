@@ -39,7 +39,8 @@ NoticeState = Literal["told", "waiting", "refused", "dropped"]
 class StaffNotice:
     """One message about a case. ``state`` told: a provider accepted it, and has not reported a failure since.
 
-    A message leads to the case, so it tells of what was raised until it left: ``told_at``.
+    A message leads to the case, so it tells of what was raised until it left: ``told_at``. ``is_taken``: the alert that
+    it names was acknowledged or closed; before such a message leaves, what still waits must be told for itself.
     """
 
     staff_id: int
@@ -48,10 +49,20 @@ class StaffNotice:
     queued_at: datetime
     state: NoticeState
     told_at: datetime | None = None
+    is_taken: bool = False
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Return True if the message has not left yet and names an alert that waits."""
+        return self.state == "waiting" and not self.is_taken
 
     def covers(self, at: datetime) -> bool:
         """Return True if the message tells, or will tell, of what was raised ``at``."""
-        return self.state == "waiting" or (self.told_at is not None and self.told_at >= at)
+        return self.is_on_its_way or self.tells_of(at)
+
+    def tells_of(self, at: datetime) -> bool:
+        """Return True if the message was accepted after ``at``: queued since, or it left later."""
+        return self.told_at is not None and (self.told_at > at or self.queued_at >= at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +88,11 @@ class WaitingCase:
     alert_id: int | None = None
     assessment_id: int | None = None
 
+    @property
+    def notify_from(self) -> datetime:
+        """Return when what must be told was raised: further texts are told together, a further emergency for itself."""
+        return self.since if self.is_grouped else self.newest_at
+
 
 @dataclass(frozen=True, slots=True)
 class DueNotice:
@@ -90,8 +106,7 @@ class DueNotice:
 
 def is_notified(case: WaitingCase) -> bool:
     """Return True if a message at the level of the case was accepted since what it must say was raised."""
-    since = case.since if case.is_grouped else case.newest_at
-    return any(one.level >= case.level and one.told_at is not None and one.told_at >= since for one in case.notices)
+    return any(one.level >= case.level and one.tells_of(case.notify_from) for one in case.notices)
 
 
 def is_untold(case: WaitingCase, now: datetime) -> bool:
@@ -105,12 +120,12 @@ def is_untold(case: WaitingCase, now: datetime) -> bool:
     # Further alerts do not begin the time anew while no person was told of the first.
     since = case.newest_at if reached and not case.is_grouped else case.since
     # A message that has not left yet leads to what was raised meanwhile as well.
-    is_on_its_way = any(one.state == "waiting" and one.level >= case.level for one in case.notices)
+    is_on_its_way = any(one.is_on_its_way and one.level >= case.level for one in case.notices)
     return now - since > TOLD_WITHIN or not is_on_its_way
 
 
-def notice_of(message: Message, level: int) -> StaffNotice:
-    """Return what ``message``, about an alert of ``level``, has come to."""
+def notice_of(message: Message, level: int, *, is_taken: bool = False) -> StaffNotice:
+    """Return what ``message``, about an alert of ``level``, has come to; ``is_taken``: as in ``StaffNotice``."""
     state: NoticeState = "waiting"
     if message.failed_at is not None:
         state = "refused"
@@ -120,7 +135,9 @@ def notice_of(message: Message, level: int) -> StaffNotice:
         # Dropped because the case was acknowledged; any other reason means that it never leaves.
         state = "dropped" if message.failure == "taken_on" else "refused"
     told_at = message.sent_at if state == "told" else None
-    return StaffNotice(message.staff_id or 0, message.channel, Level(level), message.queued_at, state, told_at)
+    return StaffNotice(
+        message.staff_id or 0, message.channel, Level(level), message.queued_at, state, told_at, is_taken
+    )
 
 
 def queue_due_notices(work: UnitOfWork, case: WaitingCase, duty: DutyState) -> int:
@@ -144,7 +161,10 @@ def queue_notice(work: UnitOfWork, case: WaitingCase, due: DueNotice) -> bool:
 
 
 def first_notices(work: UnitOfWork, case: WaitingCase, duty: DutyState) -> list[DueNotice]:
-    """Return the messages that leave at once: to the steps of minute 0, and to those that the case has reached."""
+    """Return the messages that leave at once: to the steps of minute 0, and to those that the case has reached.
+
+    A person whose message about the case has not left yet gets no other: it leads to the newest alert as well.
+    """
     return list(_CaseRound(work, case, duty).first())
 
 
@@ -165,34 +185,50 @@ class _CaseRound:
         self.stem = f"{self.case.key}:{self.case.since:%y%m%dT%H%M%S%f}:{self.case.level.word}"
 
     def due(self) -> Iterator[DueNotice]:
-        """Yield every message that is due now, those that were queued before included."""
-        case, now = self.case, self.work.now
-        loud = [one for one in case.notices if one.level >= case.level]
-        # A refused message was an attempt: those whom it did not reach are told in another way.
-        tried = any(one.state == "refused" and one.queued_at >= case.newest_at for one in loud)
-        covered = tried or any(one.covers(case.newest_at) for one in loud)
-        # Messages about texts that were dealt with do not hold this one back.
-        recent = [one for one in loud if one.queued_at >= case.since and one.state != "dropped"]
-        paused = case.is_grouped and any(one.queued_at > now - GROUP_PAUSE for one in recent)
-        if not covered and not paused:
-            yield from self.first()
+        """Yield every message that is due now; a step that was queued before is yielded again, under the same key."""
+        later = [*self._later_steps(), *self._repeats()]
+        # A person who has no message about the case yet gets one: that of the step, if one is due.
+        by_step = {one.person.id for one in later} - {one.staff_id for one in self._current_notices()}
+        yield from (one for one in self.first() if one.person.id not in by_step)
         yield from self._after_refusals()
-        yield from self._later_steps()
-        yield from self._repeats()
+        yield from later
 
     def first(self) -> Iterator[DueNotice]:
-        """Yield the messages of minute 0 about what is newest, to the recipients of the steps that were reached too."""
+        """Yield what is newest to each recipient of minute 0, and of the steps reached by then, who lacks it."""
+        people = self._first_people()
+        template = self.case.templates[2 if self.case.is_grouped and self.case.more and self.case.notices else 0]
+        for person in people:
+            if self._has_newest(person):
+                continue
+            key = f"first:{self.stem}:{self.case.newest_at:%y%m%dT%H%M%S%f}:{self.case.alert_id or 0}:{person.id}"
+            yield DueNotice(person, "email", template, key)
+
+    def _first_people(self) -> Sequence[StaffMember]:
+        """Return the recipients of minute 0, and of the steps that the case had reached when the newest was raised."""
+        if not self.case.plans:
+            return self.duty.recipients_without_plan(self.work.now)
         people: dict[int, StaffMember] = {}
         for plan in self.case.plans:
             steps = [step for step in plan.ladder if step.level is self.case.level and step.at_once]
-            steps += [due.step for due in self._due_steps(plan)]
+            # A later step has a message of its own.
+            steps += [due.step for due in self._due_steps(plan) if due.at <= self.case.newest_at]
             people |= {person.id: person for person in self.duty.recipients_of(plan.id, steps, self.work.now)}
-        if not self.case.plans:
-            people = {person.id: person for person in self.duty.recipients_without_plan(self.work.now)}
-        template = self.case.templates[2 if self.case.is_grouped and self.case.more and self.case.notices else 0]
-        for person in people.values():
-            key = f"first:{self.stem}:{self.case.newest_at:%y%m%dT%H%M%S%f}:{self.case.alert_id or 0}:{person.id}"
-            yield DueNotice(person, "email", template, key)
+        return list(people.values())
+
+    def _has_newest(self, person: StaffMember) -> bool:
+        """Return True if a message to ``person`` leads to the newest alert, or was refused, or is too recent.
+
+        A refused message was an attempt: this person is told in another way. What others were sent does not count.
+        """
+        case = self.case
+        theirs = [one for one in case.notices if one.staff_id == person.id and one.level >= case.level]
+        if any(one.covers(case.newest_at) for one in theirs):
+            return True
+        if any(one.state == "refused" and one.queued_at >= case.newest_at for one in theirs):
+            return True
+        # Messages about texts that were dealt with do not hold this one back.
+        recent = [one for one in theirs if one.queued_at >= case.since and one.state != "dropped"]
+        return case.is_grouped and any(one.queued_at > self.work.now - GROUP_PAUSE for one in recent)
 
     def _due_steps(self, plan: StudyPlan) -> tuple[DueStep, ...]:
         return escalation_steps.due_steps(
@@ -217,15 +253,17 @@ class _CaseRound:
         missed = self._missed_people()
         if not missed:
             return
-        used = {(one.staff_id, one.channel) for one in self._current_notices()}
+        since = self.case.notify_from
+        tried = [one for one in self._current_notices() if one.queued_at >= since or one.covers(since)]
+        used = {(one.staff_id, one.channel) for one in tried}
+        stem = f"{self.stem}:{since:%y%m%dT%H%M%S%f}"
         for person in self.duty.staff:
             if person.id in missed:
                 for channel in staff_messages.channels_of(self.work, person):
                     if (person.id, channel) not in used:
-                        yield self._notice(person, channel, f"other:{self.stem}:{channel}:{person.id}")
-        addressed = {one.staff_id for one in self._current_notices()}
-        for person in self._next_people(addressed):
-            yield self._notice(person, "email", f"next:{self.stem}:{person.id}")
+                        yield self._notice(person, channel, f"other:{stem}:{channel}:{person.id}")
+        for person in self._next_people({one.staff_id for one in tried}):
+            yield self._notice(person, "email", f"next:{stem}:{person.id}")
 
     def _next_people(self, addressed: Collection[int]) -> list[StaffMember]:
         """Return the recipients of the first later step that reaches a person not yet ``addressed``, else stand-ins."""
@@ -241,16 +279,18 @@ class _CaseRound:
         return [person for person in people if person.id not in addressed]
 
     def _missed_people(self) -> set[int]:
-        """Return the people none of whose messages was accepted: refused, or waiting for too long."""
+        """Return the people with a message that was refused, or waits for too long, and none accepted since."""
         late = self.work.now - LATE_AFTER[self.case.level]
         current = self._current_notices()
-        told = {one.staff_id for one in current if one.state == "told"}
-        lost = {
-            one.staff_id
-            for one in current
-            if one.state == "refused" or (one.state == "waiting" and one.queued_at < late)
+        lost: dict[int, datetime] = {}
+        for one in current:
+            if one.state == "refused" or (one.state == "waiting" and one.queued_at < late):
+                lost[one.staff_id] = max(one.queued_at, lost.get(one.staff_id, one.queued_at))
+        return {
+            person
+            for person, at in lost.items()
+            if not any(one.staff_id == person and one.told_at is not None and one.told_at >= at for one in current)
         }
-        return lost - told
 
     def _current_notices(self) -> list[StaffNotice]:
         return [one for one in self.case.notices if one.level >= self.case.level and one.queued_at >= self.case.since]

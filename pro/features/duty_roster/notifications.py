@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -68,7 +69,7 @@ def notify_staff(
             case = _build_case(work, waiting, plan, notices, newest=first)
             duty = recipients.read_duty_state(work)
             due = escalation.first_notices(work, case, duty)
-            if not due:
+            if not due and not notices:
                 log.error("alert has no recipient alert=%s level=%s", first.id, case.level.word)
             for one in due:
                 escalation.queue_notice(work, case, one)
@@ -159,15 +160,24 @@ def next_escalation(
 def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> None:
     """Drop unsent notifications of ``sources`` without unacknowledged alerts.
 
-    Only urgent and emergency alerts count as unacknowledged here.
+    Only urgent and emergency alerts count as unacknowledged here. One statement asks and finds: a text that comes at
+    this moment either keeps the case waiting, or its message is not seen.
     """
     work.session.flush()
-    unacknowledged = set(
-        work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources)))
+    other = aliased(Alert)
+    waits = (
+        select(other.id)
+        .where(
+            other.source == Alert.source,
+            other.level >= int(Level.URGENT),
+            other.acknowledged_at.is_(None),
+            other.resolved_at.is_(None),
+            other.superseded_at.is_(None),
+        )
+        .exists()
     )
-    done = set(sources) - unacknowledged
-    if done:
-        outbox.drop_messages(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
+    done = select(Alert.id).where(Alert.source.in_(sources), ~waits)
+    outbox.drop_messages(work, Message.alert_id.in_(done), "taken_on")
 
 
 def is_unacknowledged(alert: Alert) -> bool:
@@ -212,15 +222,16 @@ def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
 def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> bool:
     """Return True if a message about the case, at the level of ``first`` or louder, leads to it already.
 
-    Not so for a further emergency in a form once the earlier message has left, nor while the earlier ones failed.
+    Not so for a further emergency in a form, of which each person is told whose message has left, nor while the earlier
+    messages failed.
     """
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
     if first.level > max((alert.level for alert in earlier), default=0):
         return False
-    notices = [one for one in read_notices(work, [first.source]).get(first.source, []) if one.level >= first.level]
     if first.level == Level.EMERGENCY and not is_text:
-        return any(one.state == "waiting" for one in notices)
-    return any(one.state in ("told", "waiting") for one in notices)
+        return False
+    notices = read_notices(work, [first.source]).get(first.source, [])
+    return any(one.level >= first.level and (one.state == "told" or one.is_on_its_way) for one in notices)
 
 
 def _build_case(
@@ -269,14 +280,16 @@ def _build_case(
 def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.StaffNotice]]:
     """Return source -> the messages about its alerts, oldest first, in one query."""
     query = (
-        select(Message, Alert.level, Alert.source)
+        select(
+            Message, Alert.level, Alert.source, or_(Alert.acknowledged_at.is_not(None), Alert.resolved_at.is_not(None))
+        )
         .join(Alert, Alert.id == Message.alert_id)
         .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
         .order_by(Message.id)
     )
     found: dict[str, list[escalation.StaffNotice]] = {}
-    for message, level, source in work.session.execute(query) if sources else ():
-        found.setdefault(source, []).append(escalation.notice_of(message, level))
+    for message, level, source, is_taken in work.session.execute(query) if sources else ():
+        found.setdefault(source, []).append(escalation.notice_of(message, level, is_taken=bool(is_taken)))
     return found
 
 

@@ -38,6 +38,16 @@ class DutyState:
         }
         return [person for person in self.staff if person.id in holding - self._absent_ids(at)]
 
+    def on_duty_until(self, plan_id: str, place: str, at: datetime) -> datetime | None:
+        """Return when the staff on duty in ``place`` at ``at`` change next; None if no shift or absence ends it."""
+        people = {person.id for person in self.on_duty(plan_id, place, at)}
+        moments = {edge for duty in self.duties for edge in (duty.starts_at, duty.ends_at)}
+        moments |= {edge for absence in self.absences for edge in (absence.starts_at, absence.ends_at)}
+        for edge in sorted(edge for edge in moments if edge > at):
+            if {person.id for person in self.on_duty(plan_id, place, edge)} != people:
+                return edge
+        return None
+
     def staff_with_role(self, role: str, at: datetime) -> list[StaffMember]:
         """Return the staff members with ``role`` who are not absent; all of them if all are."""
         people, away = [person for person in self.staff if person.role == role], self._absent_ids(at)

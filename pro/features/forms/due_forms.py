@@ -1,4 +1,4 @@
-"""Forms that a participant's card opens: due forms, and one for reports at any time."""
+"""Forms that a participant's card or own page opens: due forms, and one for reports at any time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from pro.models import Assessment, ExpectedForm, Participant
 
 @dataclass(frozen=True, slots=True)
 class FillableForm:
-    """A form that can be answered now. ``begun``: it has a first answer already."""
+    """A form that can be answered now. ``begun``: it has a first answer already. ``minutes``: time that it takes."""
 
     instrument: str
     title: str
+    minutes: int
     closes_at: datetime
     begun: bool
 
@@ -27,12 +28,13 @@ class FillableForm:
 class DueForms:
     """Forms that can be answered now, the one that closes first on top.
 
-    ``next_at``: when the next visit window opens, in UTC. ``report``: the instrument for reports at any time (the first
-    one of the study plan), "" without plan.
+    ``next_at``: when the next visit window opens, in UTC; ``next_minutes``: time that each of its forms takes.
+    ``report``: the instrument for reports at any time (the first one of the study plan), "" without plan.
     """
 
     forms: tuple[FillableForm, ...]
     next_at: datetime | None
+    next_minutes: tuple[int, ...]
     report: str
 
     @property
@@ -51,22 +53,30 @@ def due_forms(work: UnitOfWork, participant: Participant, language: str) -> DueF
     for row in _open_visits(work, participant):
         closes[row.instrument] = min(row.closes_at, closes.get(row.instrument, row.closes_at))
     plan = work.catalogue.shown_plan(participant.plan)
-    found = [
-        FillableForm(name, licensed_wording.current_words(work, name, language).title, at, begun.get(name, False))
-        for name, at in closes.items()
-        if name in plan.instruments and (begun.get(name) or _may_issue(work, name))
-    ]
+    found = []
+    for name, at in closes.items():
+        if name in plan.instruments and (begun.get(name) or _may_issue(work, name)):
+            words = licensed_wording.current_words(work, name, language)
+            found.append(FillableForm(name, words.title, words.minutes, at, begun.get(name, False)))
+    opening = _next_opening(work, participant)
     return DueForms(
         forms=tuple(sorted(found, key=lambda form: (form.closes_at, form.instrument))),
-        next_at=_next_opening(work, participant),
+        next_at=opening[0].opens_at if opening else None,
+        next_minutes=tuple(
+            licensed_wording.current_words(work, row.instrument, language).minutes
+            for row in opening
+            if row.instrument in plan.instruments
+        ),
         report=plan.checkin,
     )
 
 
 def open_due_form(
-    work: UnitOfWork, participant: Participant, instrument: str, *, device: str, language: str
+    work: UnitOfWork, participant: Participant, instrument: str, *, identified_by: str, device: str, language: str
 ) -> tuple[Assessment, str]:
     """Open a due form, or the one for reports: return it and a secret for the cookie.
+
+    ``identified_by``: how the participant was identified, as "link", "code" or "card".
 
     Raise NotFound("instrument") for any other instrument.
     """
@@ -77,7 +87,7 @@ def open_due_form(
     if form is None or form.first_answer_at is None:
         form = form_issuing.issue_form(work, participant, instrument)
     secret = form_access.begin_session(
-        work, form, identified_by="card", answered_by=None, device=device, language=language
+        work, form, identified_by=identified_by, answered_by=None, device=device, language=language
     )
     return form, secret
 
@@ -93,19 +103,20 @@ def _open_visits(work: UnitOfWork, participant: Participant) -> list[ExpectedFor
     return list(work.session.scalars(query))
 
 
-def _next_opening(work: UnitOfWork, participant: Participant) -> datetime | None:
-    """Return when the next visit window of the participant opens, or None."""
+def _next_opening(work: UnitOfWork, participant: Participant) -> list[ExpectedForm]:
+    """Return the expected forms of the next visit window that opens; none if no window opens any more."""
     query = (
-        select(ExpectedForm.opens_at)
+        select(ExpectedForm)
         .where(
             ExpectedForm.participant_id == participant.id,
             ExpectedForm.opens_at > work.now,
             ExpectedForm.served_at.is_(None),
         )
-        .order_by(ExpectedForm.opens_at)
-        .limit(1)
+        .order_by(ExpectedForm.opens_at, ExpectedForm.instrument)
+        .limit(len(work.catalogue.instruments))
     )
-    return work.session.scalar(query)
+    rows = list(work.session.scalars(query))
+    return [row for row in rows if row.opens_at == rows[0].opens_at]
 
 
 def _may_issue(work: UnitOfWork, instrument: str) -> bool:

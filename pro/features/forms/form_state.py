@@ -125,11 +125,18 @@ def require_instrument(work: UnitOfWork, instrument_id: str) -> Instrument:
 
 
 def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> FormState:
-    """Return the form of ``form_session``, with its wording in ``language``.
+    """Return the form of ``form_session``, with its wording in ``language``, as ``read_assessment``."""
+    by_proxy = form_session.access.answered_by == "proxy"
+    return read_assessment(work, form_session.assessment, form_session.participant, language, by_proxy=by_proxy)
+
+
+def read_assessment(
+    work: UnitOfWork, assessment: Assessment, participant: Participant, language: str, *, by_proxy: bool = False
+) -> FormState:
+    """Return the form ``assessment``, with its wording in ``language``; ``by_proxy``: as it is put to a proxy.
 
     Raises CodeExpired("instrument_gone") if the instrument is no longer installed: its questions cannot be shown.
     """
-    assessment = form_session.assessment
     words = form_words(work, assessment, language)
     instrument = require_instrument(work, assessment.instrument)
     rows = answer_rows(work, assessment.id)
@@ -137,8 +144,8 @@ def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> For
     facts = clinical_facts.form_facts(assessment.context)
     return FormState(
         instrument=instrument,
-        words=words.for_proxy() if form_session.access.answered_by == "proxy" else words,
-        participant=form_session.participant,
+        words=words.for_proxy() if by_proxy else words,
+        participant=participant,
         assessment=assessment,
         rows=rows,
         alerts=list(work.session.scalars(select(Alert).where(Alert.assessment_id == assessment.id))),

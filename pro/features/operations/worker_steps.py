@@ -134,7 +134,7 @@ def evaluate_idle_forms(app_context: AppContext) -> int:
         except Exception as error:
             failed += 1
             log.error("idle form evaluation failed assessment=%s error=%s", assessment_id, type(error).__name__)
-            _in_transaction(app_context, partial(_report_evaluation, assessment_id=assessment_id))
+            _report_failed_evaluation(app_context, assessment_id)
     if failed:
         raise RuntimeError(f"{failed} idle forms were not evaluated")
     return evaluated
@@ -171,6 +171,14 @@ def _evaluate_now(
     if later:
         assessment.judge_next_at = alert_service.minutes_after(assessment.last_answer_at, min(later))
     alert_service.evaluate_form(work, assessment, answers, submitted=False, idle=idle)
+
+
+def _report_failed_evaluation(app_context: AppContext, assessment_id: int) -> None:
+    """Raise the alert about a form that was not evaluated. Never raises: the form stays overdue, the others go on."""
+    try:
+        _in_transaction(app_context, partial(_report_evaluation, assessment_id=assessment_id))
+    except Exception as error:
+        log.error("failed evaluation not reported assessment=%s error=%s", assessment_id, type(error).__name__)
 
 
 def _report_evaluation(work: UnitOfWork, assessment_id: int) -> int:

@@ -93,6 +93,8 @@ def context_snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]
         "baseline": _answer_values(work, baseline) if baseline else {},
         "previous": _answer_values(work, previous) if previous else {},
         "baseline_scores": _scores(work, baseline) if baseline else {},
+        "baseline_at": _answered_at(baseline),
+        "previous_at": _answered_at(previous),
     }
 
 
@@ -278,6 +280,12 @@ def earlier_values(work: UnitOfWork, instrument: str, stored: Mapping[str, Any])
     """Return stored baseline or previous answers as the values that the evaluation takes."""
     items = work.catalogue.shown_instrument(instrument).items
     return {name: read_value(items[name], value) for name, value in stored.items() if name in items}
+
+
+def _answered_at(assessment: Assessment | None) -> str | None:
+    """Return when an earlier form was answered, as ISO 8601 text; None if there is no earlier form."""
+    at = (assessment.answered_at or assessment.submitted_at) if assessment else None
+    return at.isoformat() if at else None
 
 
 def _scores(work: UnitOfWork, assessment: Assessment) -> dict[str, float]:

@@ -65,12 +65,16 @@ def enrol(
     given. ``shared_phone``: another participant may have the same phone. ``pin``: as typed, or with its hash. Raise
     BadData("enrol", fields={field: problem}) with all problems, RecordFrozen if the study is frozen.
     """
-    typed = pin if isinstance(pin, str) else pin.secret
-    given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
-    given["pin"] = typed
-    given |= {"consented_on": consented_on, "consent_version": consent_version}
-    given |= {"health_data": health_data, "shared_phone": shared_phone}
-    wrong = enrolment_problems(work, **given)
+    hashed = pin if isinstance(pin, HashedSecret) else None
+    given: dict[str, Any] = {
+        "plan": plan,
+        "study_number": study_number,
+        "phone": phone,
+        "language": language,
+        "pin": hashed.secret if hashed else pin,
+    }
+    given |= {"consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    wrong = enrolment_problems(work, shared_phone=shared_phone, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     record_freezes.require_unfrozen(work, plan)
@@ -82,7 +86,7 @@ def enrol(
         time_zone=work.catalogue.plans[plan].settings.time_zone,
         phone_sealed=work.vault.seal(number_called) if number_called else None,
         phone_fingerprint=participant_details.fingerprint_of(work, number_called) if number_called else None,
-        pin_hash=hash_secret(read_pin(pin)) if isinstance(pin, str) else pin.hash,
+        pin_hash=hashed.hash if hashed else hash_secret(read_pin(given["pin"])),
         enrolled_at=work.now,
         enrolled_by=work.actor.id,
     )

@@ -55,6 +55,8 @@ WORKDAYS, EVERY_DAY = escalation_steps.MONDAY_TO_FRIDAY, WorkingDays(weekend=fro
 # Own defaults: working hours between an unanswered call and the next, and calls before asking a family member.
 RETRY_DELAY = timedelta(hours=4)
 TRIES_BEFORE_RELATIVE = 3
+# No person of this participant was reached: the call is still to be made, with a wrong number once it is corrected.
+UNREACHED_OUTCOMES = ("no_answer", "wrong_number")
 TEXT_LENGTH = 4000
 # Dates further back are taken for typing errors.
 CALL_AGE_AT_MOST = timedelta(days=366)
@@ -145,8 +147,8 @@ def log_call(
     """Store a call made ``at`` (UTC), for a task or to a participant, and return it.
 
     Without ``task_id`` it counts for the participant's open task. ``source``: of the alerts that the call was about. An
-    unanswered call moves the task to the next suitable time; any other outcome ends it. A death is only noted here:
-    staff record its date.
+    unanswered call or a wrong number moves the task to the next suitable time; any other outcome ends it. A death is
+    only noted here: staff record its date.
 
     Raise NotFound("task"), BadData("call", fields=...) for a time in the future or long past, a missing or unknown
     outcome, or a long text.
@@ -444,8 +446,8 @@ def _make_missed_form_task(
 
 
 def _apply_call_outcome(work: UnitOfWork, plan: StudyPlan, task: CallTask, call: PhoneCall) -> None:
-    """End the task of a call, or move it after an unanswered call."""
-    if call.outcome != "no_answer":
+    """End the task of a call that reached a person, or move it after one that did not."""
+    if call.outcome not in UNREACHED_OUTCOMES:
         _end_task(work, task, call.outcome)
         return
     _move_due_time(work, task, _retry_time(plan, call.at))

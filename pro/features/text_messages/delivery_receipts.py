@@ -81,7 +81,8 @@ def act_on_failures(work: UnitOfWork) -> int:
         Message.participant_id.is_not(None),
         reasons,
     )
-    return early + sum(act_on_failure(work, message) for message in work.session.scalars(query.order_by(Message.id)))
+    in_order = query.order_by(Message.failed_at, Message.id)
+    return early + sum(act_on_failure(work, message) for message in work.session.scalars(in_order))
 
 
 def _keep_early_receipt(work: UnitOfWork, reference: str, state: str, failure: str) -> None:
@@ -98,9 +99,9 @@ def _apply_early_receipts(work: UnitOfWork) -> int:
         AuditEntry.subject_id.is_(None),
         AuditEntry.action == EARLY_ACTION,
     )
-    query = select(AuditEntry).where(*mine, AuditEntry.at > work.now - EARLY_WINDOW).order_by(AuditEntry.id)
+    query = select(AuditEntry).where(*mine, AuditEntry.at > work.now - EARLY_WINDOW)
     changed = 0
-    for said in [event.new or {} for event in work.session.scalars(query)]:
+    for said in [event.new or {} for event in work.session.scalars(query.order_by(AuditEntry.at, AuditEntry.id))]:
         known = select(Message).where(
             Message.reference == said["reference"], Message.channel == "sms", Message.delivered_at.is_(None)
         )

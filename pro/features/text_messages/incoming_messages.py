@@ -5,10 +5,12 @@ The text is stored and staff are notified even if a later step fails.
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from pro.app_context import Actor, UnitOfWork
@@ -26,6 +28,7 @@ from pro.features.participants.treatment_dates import clock_time
 from pro.features.schedule import missed_forms, participation_end
 from pro.features.text_messages import text_answers, unknown_senders
 from pro.features.text_messages.text_answers import ReplyDraft, queue_question, queue_reply
+from pro.messaging.message_rendering import URGENT_ADVICE
 from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 
 log = logging.getLogger(__name__)
@@ -103,17 +106,30 @@ def _handle_unknown_sender(
     if found.level >= Level.URGENT:
         work.session.flush()
         unknown_senders.notify_quarantined_text(work, row)
+    try:
+        with work.session.begin_nested():
+            _run_command_of_several(work, row, text, ReplyDraft("stopped", {}, f"reply:{row.id}", language), people)
+    except Exception as error:
+        log.error("command by text failed error=%s", type(error).__name__)
+        row.what = "unmatched"
+
+
+def _run_command_of_several(
+    work: UnitOfWork, row: IncomingMessage, text: str, stopped: ReplyDraft, people: list[Participant]
+) -> None:
+    """Run STOP or START for each participant with the number of ``row``."""
     command = reply_parser.parse_command(text)
+    address = work.vault.open(row.address_sealed)
     if people and (command == "stop" or stop_requests.find_stop_request(text) == "stop"):
         row.what = "command" if command else row.what
         for person in people:
             participation_end.opt_out(work, person, "by text")
-        queue_reply(work, ReplyDraft("stopped", {}, f"reply:{row.id}", language), address)
+        queue_reply(work, stopped, address)
     elif people and command == "start":
         row.what = "command"
         for person in people:
             participation_end.opt_in(work, person, "by text")
-        queue_reply(work, ReplyDraft("started", {}, f"reply:{row.id}", language), address)
+        queue_reply(work, replace(stopped, template="started"), address)
 
 
 def _handle_participant_text(
@@ -127,7 +143,7 @@ def _handle_participant_text(
         return
     if command is None and _is_about_death(work, row, participant, text, address):
         return
-    if text_screening.plan_of(work, participant) is None and command != "start":
+    if text_screening.plan_of(work, participant) is None and command not in ("start", "help"):
         # Without its plan in the catalogue no form can be answered, but the text is screened for red flags.
         _screen_text(work, row, participant, text, address)
         return
@@ -135,10 +151,9 @@ def _handle_participant_text(
         _ask_by_phone(work, row, participant, text, address)
         return
     form = text_answers.last_asked_form(work, participant)
-    if command in ("start", "help"):
-        row.what = "command"
+    if command == "start" or command == "help":
         row.assessment_id = form.id if form else None
-        _run_command(work, row, participant, command, address)
+        _take_command(work, row, participant, text, command, address)
         return
     is_open = form is not None and _may_answer(work, participant, form)
     if not work.config.sms_two_way or form is None or not is_open:
@@ -191,11 +206,14 @@ def _is_one_option(work: UnitOfWork, participant: Participant, text: str) -> boo
     return chat_flow.is_one_option(work, form_state.read_form(work, form_session, participant.language), text)
 
 
-def _screen_text(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
+def _screen_text(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str
+) -> Screening:
     """Screen a text for red flags, raise its alert, and send the safety sentence if it needs one."""
     found = text_screening.screen_text(work, text, participant, address, row)
     text_screening.note_flags(work, row, participant, found)
     _send_safety_if_needed(work, row, found, participant, address, participant.language)
+    return found
 
 
 def _stop_messages(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
@@ -224,7 +242,8 @@ def _take_reply(
 ) -> ReplyOutcome | None:
     """Store the text as a reply of the conversation and queue the next message.
 
-    Returns None, with nothing stored, if storing failed. A message that cannot be composed undoes no answer.
+    Returns None, with nothing stored, if storing failed. A message that cannot be composed undoes no answer and no
+    safety sentence, and a command that cannot be run waits for a reader.
     """
     try:
         with work.session.begin_nested():
@@ -238,25 +257,28 @@ def _take_reply(
         # The text must be stored and screened after any error.
         log.error("reply by text failed error=%s", type(error).__name__)
         return None
+    address = work.vault.open(row.address_sealed)
+    if outcome.safety:
+        _send_safety(work, row, participant, address, participant.language)
     try:
         with work.session.begin_nested():
             _continue_conversation(work, row, participant, form_session, outcome)
     except Exception as error:
         log.error("next message of a conversation not queued error=%s", type(error).__name__)
         if outcome.level is Level.EMERGENCY:
-            _send_safety(work, row, participant, work.vault.open(row.address_sealed), participant.language)
+            _send_safety(work, row, participant, address, participant.language)
+        if outcome.command:
+            row.what = "unclear"
     return outcome
 
 
 def _continue_conversation(
     work: UnitOfWork, row: IncomingMessage, participant: Participant, form_session: FormSession, outcome: ReplyOutcome
 ) -> None:
-    """Send what follows a reply: the safety sentence, the effect of a command, the next question."""
-    address = work.vault.open(row.address_sealed)
-    if outcome.safety:
-        _send_safety(work, row, participant, address, participant.language)
+    """Send what follows a reply: the effect of a command, or the next question."""
     if outcome.command in ("stop", "start"):
         # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
+        address = work.vault.open(row.address_sealed)
         _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
         return
     text_answers.next_step(work, row, participant, form_session, outcome)
@@ -275,7 +297,21 @@ def _may_answer(work: UnitOfWork, participant: Participant, form: Assessment) ->
 def _run_command(
     work: UnitOfWork, row: IncomingMessage, participant: Participant, command: CommandName, address: str
 ) -> None:
-    """Run STOP, START or HELP; they work whatever other messages may be sent."""
+    """Run STOP, START or HELP; they work whatever other messages may be sent.
+
+    A command that fails undoes nothing else, and its text waits for a reader.
+    """
+    try:
+        with work.session.begin_nested():
+            _run_command_now(work, row, participant, command, address)
+    except Exception as error:
+        log.error("command by text failed error=%s", type(error).__name__)
+        row.what = "unclear"
+
+
+def _run_command_now(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, command: CommandName, address: str
+) -> None:
     if command == "stop":
         was_opted_out = participant.opted_out_at is not None
         participation_end.opt_out(work, participant, "by text")
@@ -288,6 +324,20 @@ def _run_command(
         out = ReplyDraft(template, params, f"reply:{row.id}", participant.language)
     if out is not None:
         queue_reply(work, out, address, participant)
+
+
+def _take_command(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, command: CommandName, address: str
+) -> None:
+    """Run START or HELP; what is more than the bare word ("HELP!!!", "Help 🆘") is screened first.
+
+    A cry for help stays unread and is answered by advice only, not by how to use the study.
+    """
+    is_bare = reply_parser.is_bare_command(text)
+    is_cry = not is_bare and bool(_screen_text(work, row, participant, text, address).hits)
+    row.what = "text" if is_cry else "command"
+    if command != "help" or not is_cry:
+        _run_command(work, row, participant, command, address)
 
 
 def _send_safety_if_needed(
@@ -309,36 +359,57 @@ def _send_safety_if_needed(
 
 def _send_advice(work: UnitOfWork, row: IncomingMessage, participant: Participant, address: str, block: str) -> None:
     """Send what the form would show for this emergency, each block at most once an hour to one number."""
+    text = chat_wording.advice_text(work, participant, block, participant.language)
     prefix = f"advice:{row.fingerprint[:32]}:{block}:"
-    number, is_recent = _earlier_advice(work, prefix)
-    if not is_recent:
-        text = chat_wording.advice_text(work, participant, block, participant.language)
-        queue_reply(
-            work, ReplyDraft("advice", {"text": text}, f"{prefix}{number}", participant.language), address, participant
-        )
+    earlier = _earlier_advice(work, row.fingerprint)
+    mine = [one for one in earlier if one.dedupe_key.startswith(prefix)]
+    # The conversation shows the same block, with how to go on below it.
+    if any(_is_recent(work, one) and (one in mine or _begins_with(work, one, text)) for one in earlier):
+        return
+    out = ReplyDraft("advice", {"text": text}, f"{prefix}{len(mine)}", participant.language)
+    queue_reply(work, out, address, participant)
 
 
-def _earlier_advice(work: UnitOfWork, prefix: str) -> tuple[int, bool]:
-    """Return how many messages have a key with ``prefix``, and whether the last is younger than SAFETY_PAUSE."""
-    query = select(func.count(), func.max(Message.id)).where(Message.dedupe_key.like(f"{prefix}%"))
-    number, newest = work.session.execute(query).one()
-    last = work.session.get_one(Message, newest) if newest is not None else None
-    return number, last is not None and last.queued_at > work.now - SAFETY_PAUSE and last.failed_at is None
+def _earlier_advice(work: UnitOfWork, fingerprint: str) -> list[Message]:
+    """Return the safety sentences and advice to the number with ``fingerprint``, oldest first."""
+    query = select(Message).where(Message.address_fingerprint == fingerprint, Message.template.in_(URGENT_ADVICE))
+    return list(work.session.scalars(query.order_by(Message.id)))
+
+
+def _is_recent(work: UnitOfWork, message: Message) -> bool:
+    """Return True if the message is younger than SAFETY_PAUSE and did not fail."""
+    return message.queued_at > work.now - SAFETY_PAUSE and message.failed_at is None
+
+
+def _begins_with(work: UnitOfWork, message: Message, text: str) -> bool:
+    """Return True for a message of advice that begins with ``text``."""
+    params = json.loads(work.vault.open(message.params_sealed))
+    return message.template == "advice" and str(params.get("text", "")).startswith(text)
 
 
 def _send_safety(
     work: UnitOfWork, row: IncomingMessage, participant: Participant | None, address: str, language: str
 ) -> None:
-    """Send the fixed safety sentence, at most once an hour to one number.
+    """Send the fixed safety sentence, at most once an hour to one number. Never raises.
 
     It is sent at night, above the daily limit and after STOP as well.
     """
+    try:
+        with work.session.begin_nested():
+            _queue_safety(work, row, participant, address, language)
+    except Exception as error:
+        log.error("safety sentence not queued error=%s", type(error).__name__)
+
+
+def _queue_safety(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant | None, address: str, language: str
+) -> None:
     prefix = f"safety:{row.fingerprint[:32]}:"
-    number, is_recent = _earlier_advice(work, prefix)
-    if is_recent:
+    mine = [one for one in _earlier_advice(work, row.fingerprint) if one.dedupe_key.startswith(prefix)]
+    if any(_is_recent(work, one) for one in mine):
         return
     plan = text_screening.plan_of(work, participant) or next(iter(work.catalogue.plans.values()))
     # Numbered, so that two texts at once lead to one message.
     at = clock_time(work.now, participant.time_zone if participant else plan.settings.time_zone)
-    out = ReplyDraft("safety", {"at": at, "emergency": plan.settings.emergency}, f"{prefix}{number}", language)
+    out = ReplyDraft("safety", {"at": at, "emergency": plan.settings.emergency}, f"{prefix}{len(mine)}", language)
     queue_reply(work, out, address, participant)

@@ -245,13 +245,16 @@ def help_text(work: UnitOfWork, participant: Participant) -> tuple[str, Mapping[
 def switch_language(work: UnitOfWork, participant: Participant) -> None:
     """Set the participant's language to the next one of the study plan."""
     languages = work.catalogue.shown_plan(participant.plan).languages
+    place = languages.index(participant.language) if participant.language in languages else -1
+    choose_language(work, participant, languages[(place + 1) % len(languages)])
+
+
+def choose_language(work: UnitOfWork, participant: Participant, language: str) -> None:
+    """Set the language of the participant's forms and messages; only a language of the study plan is taken."""
     old = participant.language
-    place = languages.index(old) if old in languages else -1
-    participant.language = languages[(place + 1) % len(languages)]
-    if participant.language != old:
-        work.record(
-            "participant.language", participant, participant_id=participant.id, old=old, new=participant.language
-        )
+    if language != old and language in work.catalogue.shown_plan(participant.plan).languages:
+        participant.language = language
+        work.record("participant.language", participant, participant_id=participant.id, old=old, new=language)
 
 
 def first_question(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -17,12 +17,13 @@ from pro.features.alerts import message_reading, text_screening
 from pro.features.alerts.message_reading import IncomingText
 from pro.features.duty_roster import escalation, recipients
 from pro.features.duty_roster.escalation import StaffNotice, WaitingCase
-from pro.features.schedule import missed_forms
 from pro.messaging import outbox
 from pro.models import AuditEntry, IncomingMessage, Message, Participant
 
 log = logging.getLogger(__name__)
 REASON_LENGTH = 500
+# Written as a literal, as in the index of the messages about a case, which SQLite uses only so.
+_HAS_CASE = Message.case_key != literal_column("''")
 ASSIGNED, SET_ASIDE = "inbound.assigned", "inbound.set_aside"
 
 
@@ -231,7 +232,7 @@ def _read_notices(work: UnitOfWork, keys: Sequence[str]) -> dict[str, list[Staff
     """Return case key -> the messages about the texts of that number; the level stands in their unique keys."""
     words = {level.word: level for level in Level}
     found: dict[str, list[StaffNotice]] = {}
-    query = select(Message).where(Message.case_key.in_(keys)).order_by(Message.id)
+    query = select(Message).where(Message.case_key.in_(keys), _HAS_CASE).order_by(Message.id)
     for row in work.session.scalars(query) if keys else ():
         level = next((words[part] for part in row.dedupe_key.split(":") if part in words), Level.NONE)
         found.setdefault(row.case_key, []).append(escalation.notice_of(row, level))
@@ -265,19 +266,28 @@ def _wrong_reason(reason: str) -> str:
 
 
 def _mark_read(work: UnitOfWork, row: IncomingMessage) -> None:
-    """Mark the text as read by the acting person, and drop emails about it not yet sent."""
+    """Mark the text as read by the acting person, and drop emails about it not yet sent.
+
+    The emails are read before the texts that wait: one about a text that comes at this moment is never dropped.
+    """
     row.read_at, row.read_by = row.read_at or work.now, row.read_by or work.actor.id
     work.session.flush()
-    if not quarantine_cases(work, row.fingerprint):
-        outbox.drop_messages(work, Message.case_key == _case_key(row.fingerprint), "taken_on")
+    about = select(Message.id).where(Message.case_key == _case_key(row.fingerprint), _HAS_CASE)
+    numbers = list(work.session.scalars(about.where(outbox.is_unfinished())))
+    if numbers and not quarantine_cases(work, row.fingerprint):
+        outbox.drop_messages(work, Message.id.in_(numbers), "taken_on")
 
 
 def _raise_alert(work: UnitOfWork, row: IncomingMessage, person: Participant) -> None:
-    """Raise an alert for the red flags of an assigned text, unless there is one."""
-    if any(hit.get("class") == "death" for hit in row.hits if isinstance(hit, dict)):
-        missed_forms.report_death(work, person, str(row.id))
+    """Raise an alert for the red flags of an assigned text, unless there is one; have the family called after a death.
+
+    Only a text that says that the participant died counts, not every mention of a death.
+    """
     if not text_screening.has_alert(work, row):
         text_screening.raise_text_alert(work, row, person)
+    flags = message_reading.red_flags_of(row.hits)
+    if any((flag.class_id, flag.status) == ("death", "affirmed") for flag in flags):
+        text_screening.report_death(work, row, person)
 
 
 def _quarantine_actions(work: UnitOfWork, inbound_id: int) -> list[QuarantineAction]:

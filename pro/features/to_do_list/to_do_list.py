@@ -9,7 +9,8 @@ from pro.app_context import UnitOfWork
 from pro.features.accounts import attempt_limits, staff_accounts
 from pro.features.adverse_events import adverse_event_log
 from pro.features.adverse_events.adverse_event_log import UnreportedEvent
-from pro.features.alerts import alert_list, test_alerts
+from pro.features.alerts import alert_background, alert_list, test_alerts
+from pro.features.alerts.alert_background import Colleague
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.test_alerts import WeeklyTestAlertStatus
 from pro.features.assessments import data_corrections as assessments_corrections
@@ -31,10 +32,16 @@ from pro.features.ulcers.endoscopies import OverdueEndoscopy
 
 @dataclass(frozen=True, slots=True)
 class OnCallPerson:
-    """A staff member who is on call now; ``place``: on_call or backup."""
+    """A staff member who is on call now; ``place``: on_call or backup.
+
+    ``until``: when the place changes hands, None while that is not on the roster; ``then``: who holds it after that.
+    """
 
     place: str
     name: str
+    staff_id: int
+    until: datetime | None
+    then: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class ToDoList:
     awaited: OutstandingForms
     tasks: list[CallTaskRow]
     on_duty: list[OnCallPerson]
-    investigators: list[str]
+    investigators: tuple[Colleague, ...]
     gaps: list[RosterGap]
     drills: list[WeeklyTestAlertStatus]
     texts: Inbox
@@ -75,10 +82,10 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
     untold = set(notifications.untold_sources(work))
     roster = recipients.read_duty_state(work)
     on_duty = [
-        OnCallPerson(place, person.name)
+        OnCallPerson(held.place, one.name, one.staff_id, held.until, tuple(other.name for other in held.then))
         for plan_id in work.catalogue.plans
-        for place in ("on_call", "backup")
-        for person in roster.on_duty(plan_id, place, work.now)
+        for held in (alert_background.duty_now(work, roster, plan_id, place) for place in recipients.PLACES)
+        for one in held.people
     ]
     return ToDoList(
         unacknowledged=[case for case in open_cases if case.acknowledged_by is None],
@@ -87,7 +94,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         awaited=outstanding_forms.read_outstanding_forms(work, language),
         tasks=call_tasks.due_tasks(work, language),
         on_duty=on_duty,
-        investigators=[person.name for person in roster.staff_with_role("investigator", work.now)],
+        investigators=alert_background.investigators_now(work, roster),
         gaps=roster_service.list_all_gaps(work),
         drills=test_alerts.weekly_test_alert_status(work),
         texts=_unread_texts(work),

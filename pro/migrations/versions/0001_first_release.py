@@ -23,7 +23,13 @@ FIXED_OF_ALERT = (
     "occurrence",
     "inbound_id",
     "level",
+    "lowered",
+    "suspects",
+    "basis",
+    "plan_version",
     "inputs",
+    "unresolved",
+    "advice",
     "raised_at",
 )
 
@@ -161,6 +167,7 @@ def _participants() -> None:
         sa.Column("withdrawn_at", AT),
         sa.Column("died_at", AT),
         sa.Column("opted_out_at", AT),
+        sa.Column("trend_hidden_at", AT),
         sa.Column("look_at", AT, index=True),
         sa.UniqueConstraint("plan", "study_number"),
     )
@@ -430,7 +437,12 @@ def _incoming_messages() -> None:
         sa.Column("read_at", AT),
         sa.Column("read_by", sa.Integer, sa.ForeignKey("staff.id")),
         sa.Index("ix_inbound_fingerprint_at", "fingerprint", "received_at"),
-        sa.Index("ix_inbound_unread", "read_at", "received_at"),
+        partial_index(
+            "ix_inbound_unread",
+            "read_at IS NULL AND (what NOT IN ('answer', 'command') OR level > 0)",
+            "participant_id",
+            "received_at",
+        ),
     )
 
 
@@ -614,6 +626,7 @@ def _messages() -> None:
         ),
         sa.Index("ix_message_number", "address_fingerprint", "queued_at"),
         partial_index("ix_message_case", "case_key <> ''", "case_key", "id"),
+        partial_index("ix_message_failed", "failed_at IS NOT NULL", "failed_at"),
         partial_index(
             "ix_message_too_late",
             "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL AND not_after IS NOT NULL",
@@ -671,6 +684,7 @@ def _audit() -> None:
         sa.Column("new", Json),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Index("ix_event_action", "action", "id"),
+        sa.Index("ix_event_action_at", "action", "at"),
         sa.Index("ix_event_actor_id", "actor_id", "id"),
         sa.Index("ix_event_at", "at"),
         sa.Index("ix_event_subject", "subject", "subject_id"),

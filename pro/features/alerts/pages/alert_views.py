@@ -19,6 +19,7 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_b
 from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import alert_handling, alert_page, alert_service, stable_symptoms
 from pro.features.alerts.alert_page import AlertPage
+from pro.features.alerts.pages import answer_groups, handling_path
 from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, NoteForm, StableForm
 from pro.features.alerts.stable_symptoms import StableOffer
 from pro.features.schedule import call_tasks, missed_forms
@@ -252,17 +253,27 @@ def _page_with_forms(alert_id: int, sent: str, typed: Typed) -> tuple[AlertPage,
 
 def _render(page: AlertPage, forms: AlertForms, status: int = 200) -> ResponseReturnValue:
     work, source = request_context.work(), page.case.source
+    judged = adverse_event_log.case_gradings(work, source, request_context.language())
+    closings = alert_handling.closures_of(work, source)
     shown = {
         "page": page,
         "case": page.case,
         "forms": forms,
         "form": forms.note,
         "course": _merge_same_minute(page.events),
-        "judged": adverse_event_log.case_gradings(work, source, request_context.language()),
+        "judged": judged,
+        "path": handling_path.handling_path(
+            page,
+            assessed=alert_handling.is_case_assessed(work, source),
+            assessment=(judged[0].row.at, judged[0].name) if judged else None,
+            closings=closings,
+        ),
+        "answers": answer_groups.group_answers(page.answers),
         "calls": call_tasks.list_calls(work, page.participant.id, source),
         "standing_ids": [one.alert_id for one in page.findings if not one.closed and not one.superseded],
-        "closings": alert_handling.closures_of(work, source),
+        "closings": closings,
         "report_hours": work.catalogue.terms.report_hours,
+        "emergency": work.catalogue.shown_plan(page.participant.plan).settings.emergency,
     }
     return render_template("alerts/alert.html", **shown), status
 

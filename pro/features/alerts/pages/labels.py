@@ -42,6 +42,13 @@ SERIOUS_SIGNS: Mapping[str, str] = {
     "emergency": N_("The answers that triggered this alert suggest a danger to life."),
 }
 
+ULCER_STATES: Mapping[str, str] = {
+    "none": N_("No known ulcer"),
+    "suspected": N_("Suspected ulcer"),
+    "confirmed": N_("Confirmed ulcer"),
+    "cleared": N_("Ulcer resolved or ruled out"),
+}
+
 CARE_REFUSALS: Mapping[str, str] = {
     "term": N_("Choose a term."),
     "other_term": N_("Specify the event."),
@@ -83,6 +90,7 @@ web_labels.add_tables(
         "attribution": ATTRIBUTIONS,
         "no_event": NO_EVENT,
         "disposition": DISPOSITIONS,
+        "ulcer_status": ULCER_STATES,
         "serious_sign": SERIOUS_SIGNS,
         "care_refusal": CARE_REFUSALS,
     }

@@ -88,7 +88,7 @@ def submit_card_pin(token: str) -> Response:
 @pages.get("/due", endpoint="due")
 def show_due_forms() -> Response:
     """Show the forms that are due to the holder of the card, or when the next one opens."""
-    guest = _current_guest()
+    guest = current_guest()
     now = due_forms.due_forms(request_context.work(), guest.participant, request_context.language())
     return form_session_pages.render_page("assessments/due.html", participant=guest.participant, due=now)
 
@@ -96,7 +96,7 @@ def show_due_forms() -> Response:
 @pages.post("/due", endpoint="due_chosen")
 def open_due_form() -> Response:
     """Open the form that was chosen, or the check-in if the participant wants to report now."""
-    return _open_form(_current_guest(), request.form.get("form", ""))
+    return _open_form(current_guest(), request.form.get("form", ""))
 
 
 def _respond_to_pin(entry: PinAttempt, url: str, code: str = "") -> Response:
@@ -124,14 +124,19 @@ def _respond_to_pin(entry: PinAttempt, url: str, code: str = "") -> Response:
 def _open_form(guest: CardHolder, instrument: str, **chosen: str) -> Response:
     work = request_context.work()
     form, secret = due_forms.open_due_form(
-        work, guest.participant, instrument, device=_device(), language=request_context.language()
+        work,
+        guest.participant,
+        instrument,
+        identified_by="card",
+        device=_device(),
+        language=request_context.language(),
     )
     return form_session_pages.set_session_cookie(
         form_session_pages.redirect_to("questionnaire.resume", ref=form.ref, **chosen), form.ref, secret
     )
 
 
-def _current_guest() -> CardHolder:
+def current_guest() -> CardHolder:
     """Return the holder of the card whose PIN was typed in this browser."""
     return _resolve_guest(request.cookies.get(PASS_COOKIE, ""))
 

@@ -14,7 +14,7 @@ from pro.core.questionnaire import page_flow
 from pro.core.rule_language.level import Level
 from pro.features.accounts import attempt_limits
 from pro.features.alerts import alert_service
-from pro.features.assessments import answer_service
+from pro.features.assessments import answer_service, own_answers
 from pro.features.assessments import team_notice as team_notices
 from pro.features.assessments.pages.form_screens import IssuedFormInfo
 from pro.features.forms import form_access, form_state, licensed_wording
@@ -29,6 +29,8 @@ SESSION_SECONDS = 3 * 24 * 3600
 # Tells browsers behind one address apart when wrong codes are counted; names no participant.
 BROWSER_COOKIE = "b"
 BROWSER_SECONDS = 24 * 3600
+SIZE_COOKIE, SIZE_SECONDS = "size", 365 * 24 * 3600
+TEXT_SIZES = ("1", "2", "3")
 
 
 def require_form_body() -> None:
@@ -132,9 +134,10 @@ def link_page(token: str, *, as_chat: bool = False) -> Response:
         after = form_access.next_form(request_context.work(), participant, assessment)
     level = max((alert.level for alert in alert_service.alerts_of(request_context.work(), assessment)), default=0)
     if after is None or (level >= Level.EMERGENCY and "next" not in request.args):
-        return start_page(assessment, participant, request.path, other, as_chat=as_chat, after=after)
+        return start_page(assessment, participant, request.path, other, token=token, as_chat=as_chat, after=after)
     chat = as_chat and allows_chat(after)
-    return start_page(after, participant, request.path, other, as_chat=chat, received_before=assessment.submitted_at)
+    received = assessment.submitted_at
+    return start_page(after, participant, request.path, other, token=token, as_chat=chat, received_before=received)
 
 
 def allows_chat(assessment: IssuedFormInfo) -> bool:
@@ -163,6 +166,7 @@ def last_page(form_session: FormSession, url: str) -> Response:
     words = form_state.form_words(request_context.work(), after, request_context.language()) if after else None
     values: dict[str, Any] = {"outcome": outcome, "ref": form_session.assessment.ref, "after": words}
     values["steps_again"] = [study.words.advice[block] for block in outcome.advice if study.words.advice[block].steps]
+    values["trend"] = own_answers.read_trend(request_context.work(), form_session, outcome, request_context.language())
     return render_page("assessments/thanks.html", participant=form_session.participant, url=url, **values)
 
 
@@ -189,13 +193,15 @@ def start_page(
     url: str,
     other: str = "",
     *,
+    token: str = "",
     as_chat: bool = False,
     after: Assessment | None = None,
     received_before: datetime | None = None,
 ) -> Response:
     """Return the page before the first question; for a submitted form, the one that says so.
 
-    ``other``: the address of the other way to answer (chat or form), for a form that has both. ``after``: the form that
+    ``other``: the address of the other way to answer (chat or form), for a form that has both. ``token``: the link that
+    was opened, "" for a session of this browser. ``after``: the form that
     waits after a submitted one. ``received_before``: when the form was submitted whose link led here.
     """
     act_as_participant(participant)
@@ -205,6 +211,8 @@ def start_page(
         participant=participant,
         url=url,
         other=other if allows_chat(assessment) else "",
+        token=token,
+        ref=assessment.ref,
         as_chat=as_chat,
         words=licensed_wording.pinned_words(
             request_context.work(), assessment.instrument, assessment.wordings, request_context.language()
@@ -302,6 +310,26 @@ def act_as_participant(participant: ParticipantInfo, chosen: str | None = None) 
     request_context.set_actor(Actor("participant", participant.id, "participant"))
     request_context.set_language(chosen or participant.language)
     request_context.set_zone(participant.time_zone)
+
+
+def text_size() -> str:
+    """Return the text size that was chosen in this browser: "2" (large), "3" (larger), or "" for the usual one."""
+    chosen = request.cookies.get(SIZE_COOKIE, "")
+    return chosen if chosen in TEXT_SIZES[1:] else ""
+
+
+def set_text_size(response: Response, chosen: str) -> Response:
+    """Give the browser the cookie for the text size; it says nothing about a person and holds for every form."""
+    if chosen in TEXT_SIZES:
+        response.set_cookie(
+            SIZE_COOKIE,
+            chosen,
+            max_age=SIZE_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=request_context.app_context().config.secure_cookies,
+        )
+    return response
 
 
 def set_session_cookie(response: Response, ref: str, secret: str) -> Response:

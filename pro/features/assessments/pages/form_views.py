@@ -16,7 +16,7 @@ from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Page, Value
 from pro.core.text import reply_parser
 from pro.errors import AlreadySubmitted
-from pro.features.assessments import answer_service
+from pro.features.assessments import answer_service, own_answers
 from pro.features.assessments.pages import form_screens, form_session_pages
 from pro.features.assessments.pages.form_screens import TypedPage
 from pro.features.forms import form_access
@@ -37,9 +37,11 @@ pages.before_request(form_session_pages.require_form_body)
 def template_values() -> dict[str, Any]:
     """Return values for all templates.
 
-    ``fetched``: the script asked, and has the styles already. ``gap``: what separates two sentences.
+    ``fetched``: the script asked, and has the styles already. ``gap``: what separates two sentences. ``text_size``: the
+    larger text that was chosen in this browser.
     """
-    return {"fetched": "X-Fetch" in request.headers, "gap": typography.sentence_gap(request_context.language())}
+    gap = typography.sentence_gap(request_context.language())
+    return {"fetched": "X-Fetch" in request.headers, "gap": gap, "text_size": form_session_pages.text_size()}
 
 
 @pages.get("/a/<token>", endpoint="link")
@@ -104,6 +106,14 @@ def open_next_form(ref: str) -> Response:
     return form_session_pages.set_session_cookie(
         form_session_pages.redirect_to("questionnaire.resume", ref=after.ref), after.ref, secret
     )
+
+
+@pages.post("/f/<ref>/trend", endpoint="hide_trend")
+def hide_trend(ref: str) -> Response:
+    """Stop showing the participant's earlier answers after sending, and return to the last page."""
+    form_session = form_session_pages.current_session(ref)
+    own_answers.hide_trend(request_context.work(), form_session.participant)
+    return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
 
 
 @pages.get("/f/<ref>/<int:position>", endpoint="show")

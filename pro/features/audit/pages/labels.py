@@ -101,6 +101,7 @@ SENTENCES: Mapping[str, str] = {
     "participant.pin_changed": N_("New PIN set"),
     "participant.returned": N_("Withdrawal or death recorded by mistake, reversed"),
     "participant.seen": N_("Participant pages viewed"),
+    "participant.trend_hidden": N_("Own earlier answers no longer shown after sending, at the participant’s wish"),
     "participant.withdrawn": N_("Withdrawal recorded: all access closed"),
     "plan.renewed": N_("Visit schedule updated to a new plan version"),
     "receipt.early": N_("Delivery receipt arrived before its message was stored"),

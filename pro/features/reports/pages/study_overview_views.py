@@ -39,7 +39,7 @@ class ScaleTrend:
     endpoint="show",
     right="see_cohort",
     title=N_("Study overview"),
-    menu=60,
+    menu=35,
     way_back=N_("the study overview"),
 )
 def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:

@@ -25,7 +25,7 @@ from pro.web.typed_moments import moment_typed
 pages = Blueprint("tasks", __name__)
 
 # Filters of the to-do list, kept in the link back to it.
-FILTER_PARAMETERS = ("show", "study", "level", "owner")
+FILTER_PARAMETERS = ("show", "study", "level", "owner", "mine")
 
 
 def restore_task_page(typed: MultiDict[str, str], task_id: int) -> ResponseReturnValue:
