@@ -167,7 +167,7 @@ def _begin_missed_forms(timeline: Timeline, desk: Desk, person: Person) -> None:
     desk.silent.add(person.enrolled.id)
     for day in range(1, 15):
         timeline.add(
-            timeline.moment(timeline.today - day * DAY, 14, 10), partial(_log_unanswered_call, timeline, person)
+            timeline.moment(timeline.today - day * DAY, 9, 10), partial(_log_unanswered_call, timeline, person)
         )
 
 
