@@ -22,6 +22,8 @@ NEAR_REACH = 8
 COMPARED_REACH = 5
 # How many clauses back a word takes back what was denied, and in how many after it a past one is renewed.
 RETRACTED_CLAUSES, RENEWED_CLAUSES = 2, 2
+# How many spots back an answer reaches: a list that was asked for.
+ANSWER_REACH = 24
 
 # How many spots and clauses back a word such as "stopped" reaches, and how near it a long time must stand.
 OVER, OVER_FOR_LONG = 1, 2
@@ -130,7 +132,7 @@ class MarkedText:
                         break
                     found[at] = Polarity.AFFIRMED
             elif self._is_answer(number):
-                for at in range(number - 1, -1, -1):
+                for at in range(number - 1, max(-1, number - 1 - ANSWER_REACH), -1):
                     if found[at] is Polarity.AFFIRMED and not self.spots[at].concepts & plain:
                         break
                     found[at] = Polarity.AFFIRMED
