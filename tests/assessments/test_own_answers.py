@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from pro.app_context import AppContext
 from pro.core.questionnaire.instrument import Value
+from pro.features.assessments import own_answers
 from pro.models import AuditEntry, Participant
 from tests.support import factories
 from tests.support.factories import Clock, FormLinks, Study
@@ -254,6 +255,19 @@ def test_a_link_or_code_opened_after_sending_shows_no_answers(
     assert HEADING not in finder.page
     finder.open(way.path)
     assert HEADING not in finder.page
+
+
+def test_a_session_that_began_after_sending_reads_no_answers_even_if_start_was_pressed(
+    seeded: Study, app_context: AppContext, clock: Clock
+) -> None:
+    way = seeded.chinese.checkin
+    early = press_start(app_context, way)
+    early.finish(**MILD)
+    clock.move(minutes=1)
+    late = press_start(app_context, way)
+    for browser, may_read in ((early, True), (late, False)):
+        with browser.open_session() as (work, form_session):
+            assert own_answers.was_sent_by_session(work, form_session) is may_read
 
 
 def test_half_an_hour_after_sending_the_answers_are_gone(
