@@ -30,7 +30,8 @@ FIRST_CYCLE = 28
 MISSED, OPTIONAL, LATE = 0.07, 0.4, 0.02
 # Forms whose window ends within this time before today are answered: what is missing now is a story of its own.
 ANSWERED_BEFORE_NOW = 7 * DAY
-# Test alerts and daily digests of earlier weeks would add nothing to see.
+# Test alerts, daily digests and rounds at night of earlier weeks would add nothing to see.
+CLOSED_AT_NIGHT = 14 * DAY
 TEST_ALERTS, DIGESTS = 70 * DAY, 30 * DAY
 
 
@@ -52,6 +53,8 @@ class Cohort:
             self.timeline.add(at, partial(self._enrol, person))
         first = min(person.dates.consent for person in self.people)
         for on in days_between(first, self.timeline.today):
+            if self.timeline.today - on < CLOSED_AT_NIGHT:
+                self.timeline.add(self.timeline.moment(on, 0, 2), self._close_windows)
             self.timeline.add(self.timeline.moment(on, 8, 1), partial(self._begin_day, on))
 
     def by_number(self, number: str) -> Person:
@@ -114,6 +117,11 @@ class Cohort:
 
     def _set(self, row: Participant, changes: list[DateChange]) -> None:
         schedule_service.set_anchors(self.timeline.work, row, changes)
+
+    def _close_windows(self) -> None:
+        """Do the worker's round after midnight, so that calls about missed forms are due in the morning."""
+        self.timeline.work.actor = SYSTEM
+        reminders.run_batch(self.timeline.work)
 
     def _begin_day(self, on: date) -> None:
         """Do the worker's morning round, then plan the answers of the day and what staff do."""
