@@ -98,7 +98,7 @@ def read_lexicon(path: Path) -> Lexicon:
     frames = tuple(_frames(path, file, bits))
     terms = _all_bits(one.head for one in frames if _is_term(one))
     syllables = _syllables()
-    loud = _loud(file)
+    loud = _raising_concepts(file)
     raising = _raising(file, rows, loud)
     latin = frozenset(token for found in rows.values() for row in found for token in row if token[0].isalpha())
     return Lexicon(
@@ -226,7 +226,7 @@ def _concepts(flags: Iterable[FlagClassFile]) -> set[str]:
     }
 
 
-def _loud(file: LexiconFile) -> set[str]:
+def _raising_concepts(file: LexiconFile) -> set[str]:
     """Return the concepts that make a red flag and neither lower one nor report a death."""
     silencing = _concepts(flag for flag in file.classes.values() if flag.overrides)
     return _concepts(flag for flag in file.classes.values() if not flag.overrides) - silencing - {*LOWERING, *file.calm}

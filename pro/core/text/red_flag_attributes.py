@@ -94,14 +94,14 @@ class MarkedText:
         for number, spot in enumerate(self.spots):
             if not spot.concepts & cues:
                 continue
-            if spot.concepts & bits["deny"] and (self._denies_nothing(number) or self._deny_before(number, found)):
+            if spot.concepts & bits["deny"] and (self._is_undone(number) or self._deny_before(number, found)):
                 continue
             self._deny_after(number, found)
         if self.concepts & (bits["yes"] | bits["retract"]):
             self._take_back(found)
         return found
 
-    def _denies_nothing(self, cue: int) -> bool:
+    def _is_undone(self, cue: int) -> bool:
         """Return True if a denial is undone: by another before it, or because it only compares."""
         spots, bits = self.spots, self._bits
         spot = spots[cue]
