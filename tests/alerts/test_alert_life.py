@@ -148,11 +148,9 @@ def test_take_over_close_and_mark_need_a_page_that_shows_every_open_alert(any_cl
         assert (refused.value.why, refused.value.details["count"]) == ("later", 1)
 
 
-def test_acknowledging_drops_no_message_of_a_louder_text_that_comes_at_this_moment(any_clinic, monkeypatch):
+def test_acknowledging_drops_no_message_of_a_louder_text_that_comes_at_this_moment(postgresql_clinic, monkeypatch):
     """Another transaction commits it while the messages to drop are looked for; SQLite has one writer at a time."""
-    if any_clinic.app_context.engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time")
-    phone = TextingPhone(any_clinic.app_context)
+    phone = TextingPhone(postgresql_clinic.app_context)
     phone.write("流鼻血", deliver=False)
     drop = outbox.drop_messages
 
@@ -162,17 +160,15 @@ def test_acknowledging_drops_no_message_of_a_louder_text_that_comes_at_this_mome
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "drop_messages", late)
-        acknowledge(any_clinic, *any_clinic.rows(Alert))
-    first, second = any_clinic.rows(Alert)
+        acknowledge(postgresql_clinic, *postgresql_clinic.rows(Alert))
+    first, second = postgresql_clinic.rows(Alert)
     assert (first.acknowledged_at is not None, second.acknowledged_at) == (True, None)
-    told = [message for message in any_clinic.rows(Message) if message.alert_id == second.id]
+    told = [message for message in postgresql_clinic.rows(Message) if message.alert_id == second.id]
     assert [message.status for message in told] == ["waiting", "waiting"]
 
 
-def test_dismissing_drops_no_message_of_a_strangers_text_that_comes_at_this_moment(any_clinic, monkeypatch):
-    if any_clinic.app_context.engine.dialect.name == "sqlite":
-        pytest.skip("one writer at a time")
-    stranger = TextingPhone(any_clinic.app_context, number=STRANGER)
+def test_dismissing_drops_no_message_of_a_strangers_text_that_comes_at_this_moment(postgresql_clinic, monkeypatch):
+    stranger = TextingPhone(postgresql_clinic.app_context, number=STRANGER)
     row = stranger.write("流鼻血", deliver=False)
     drop = outbox.drop_messages
 
@@ -182,9 +178,9 @@ def test_dismissing_drops_no_message_of_a_strangers_text_that_comes_at_this_mome
 
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "drop_messages", late)
-        with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
+        with form_browser.unit_of_work(postgresql_clinic.app_context, postgresql_clinic.coordinator.actor) as work:
             unknown_senders.dismiss_text(work, row.id, "another matter")
-    mails = [message.status for message in any_clinic.rows(Message) if message.template.startswith("inbound_unknown")]
+    mails = [message.status for message in postgresql_clinic.rows(Message) if message.template.startswith("inbound_unknown")]
     assert mails == ["dropped", "dropped", "waiting", "waiting"]
 
 

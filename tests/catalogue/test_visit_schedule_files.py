@@ -57,7 +57,7 @@ IMPOSSIBLE = [
         "progression: {after: [consent]}",
         "progression: {after: [consent], projection: {every: 7}}",
         "anchor progression",
-        "occurs only once and has no number",
+        "cannot be projected",
     ),
     # Recurrences.
     (
@@ -138,7 +138,7 @@ def test_a_plan_may_have_no_calendar_and_then_its_words_name_no_visit(tmp_path):
     path.write_text(FILE.read_text(encoding="utf-8").partition("\nstopping:")[0], encoding="utf-8")
     plan = read_plan(path, KNOWN)
     assert plan.calendar is None
-    with pytest.raises(CatalogueError, match="nothing of this name"):
+    with pytest.raises(CatalogueError, match="nothing with this name"):
         read_plan_words(ROOT / "translations/en/plans/npc_reirradiation.yaml", plan)
 
 
@@ -156,9 +156,9 @@ def test_hours_are_read_as_times_of_the_day():
 @pytest.mark.parametrize(
     ("old", "new", "where", "part"),
     [
-        ("  month_3:", "  month_4:", "visits.month_3", "no words"),
-        ("  death:", "  birth:", "anchors.death", "no words"),
-        ("  death:", "  birth: x\n  death:", "anchors.birth", "nothing of this name"),
+        ("  month_3:", "  month_4:", "visits.month_3", "wording is missing"),
+        ("  death:", "  birth:", "anchors.death", "wording is missing"),
+        ("  death:", "  birth: x\n  death:", "anchors.birth", "nothing with this name"),
         ("{number}", "", "visits.induction_week", "put {number}"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_site_s_days_win(tmp_path):
 @pytest.mark.parametrize(
     ("text", "where", "part"),
     [
-        ("off: [2027-02-30]", "off", "not a day"),
+        ("off: [2027-02-30]", "off", "is not a date"),
         ("off: [2027-02-12/2027-02-11]", "off", "run forward"),
         ("off: [2027-02-12/2028-02-11]", "off", "run forward"),
         ("off: [2027-02-12]\nworking: [2027-02-11/2027-02-13]", "working", "both lists"),

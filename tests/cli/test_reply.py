@@ -58,9 +58,9 @@ def test_numbers_texts_and_lists_from_a_file(app: Flask, tmp_path: Path, item: s
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nothing", "headache"], "There is no instrument “nothing”; there are npc_checkin, qlq_c30."),
+        (["nothing", "headache"], "Unknown instrument “nothing”. Available: npc_checkin, qlq_c30."),
         (["npc_checkin", "nothing"], "npc_checkin has no item “nothing”"),
-        (["npc_checkin", "headache", "--lang", "fr"], "There are no words in “fr”; there are en, zh_Hans."),
+        (["npc_checkin", "headache", "--lang", "fr"], "No wording in “fr”. Available: en, zh_Hans."),
     ],
 )
 def test_what_is_not_there_is_named(app: Flask, arguments: list[str], sentence: str) -> None:

@@ -147,12 +147,12 @@ def _anchor(path: Path, name: str, number: int, text: str) -> DatedAnchor:
 
 
 def _day_sentence(text: str) -> str:
-    """Return why ``text`` is not a day; a spreadsheet's serial number is explained."""
+    """Return why ``text`` is not a date; a spreadsheet's serial number is explained."""
     how = "write it as 2027-01-04, or as 2027-01-04 planned."
     serial = SERIAL.fullmatch(text)
     if serial and SERIALS[0] <= int(serial[1]) <= SERIALS[1]:
         day = SPREADSHEET_DAY_0 + timedelta(days=int(serial[1]))
         return f"“{text}” is how a spreadsheet stores {day.isoformat()}, not a day; {how}"
     if SHORT_YEAR.fullmatch(text):
-        return f"“{text}” is not a day: the year needs four digits; {how}"
-    return f"“{text}” is not a day; {how}"
+        return f"“{text}” is not a date: the year needs four digits; {how}"
+    return f"“{text}” is not a date; {how}"

@@ -170,7 +170,7 @@ class _Compiler:
         name = node.id
         if name == "submitted":
             if not self.vocabulary.form_rules:
-                self.fail(node, Sentence("“submitted” is only for M rules"))
+                self.fail(node, Sentence("“submitted” is allowed only in M rules"))
             return lambda facts: facts.submitted
         named = self.vocabulary.named.get(name)
         if named is not None:
