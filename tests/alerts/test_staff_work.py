@@ -282,7 +282,7 @@ def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context:
         ("phone", "1381", "The phone number is incomplete"),
         ("phone", "9" * 60, "The phone number is incomplete"),
         ("language", "", "Choose the language."),
-        ("language", "fr", "Choose the language."),
+        ("language", "fr", "Choose one of the options shown."),
         ("pin", "12", "The PIN must have 4 to 6 digits"),
         ("consented_on", "2026-03-09", "The date of consent is in the future"),
         ("consented_on", "tomorrow", "year, month and day"),

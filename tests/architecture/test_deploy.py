@@ -122,7 +122,7 @@ def test_a_refused_start_ends_with_its_status_and_says_everything_once(tmp_path:
     assert heard == []
     for found in ("PRO_SECRET_KEY must", "PRO_SMTP_PORT must", "second.yaml: rules:", "second.yaml: settings.hotline:"):
         assert printed.count(found) == 1, printed
-    assert printed.count("“2027-02-31” is not a day") == 1
+    assert printed.count("“2027-02-31” is not a date") == 1
     assert printed.count("This does not start") == 1
 
 
@@ -131,7 +131,7 @@ def test_a_refused_start_names_demonstration_data_and_old_tables_beside_the_sett
     assert (status, heard) == (3, [])
     for found in (
         "PRO_SECRET_KEY must",
-        "PRO_DATA_KEYS holds",
+        "PRO_DATA_KEYS has a value",
         "settings.demonstration is true",
         "settings.hotline is no telephone number",
         "The database schema is outdated",
