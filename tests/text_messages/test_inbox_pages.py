@@ -143,9 +143,10 @@ def test_a_fixed_reply_goes_out_and_marks_what_it_answers(desk: StaffBrowser, cl
 
 def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
     number = store_text(clinic)
-    for data in ({}, {"kind": "staff_text"}, {"kind": "invitation"}):
+    choose, unknown = "Choose a text message.", "Choose one of the options shown."
+    for data, sentence in (({}, choose), ({"kind": "staff_text"}, unknown), ({"kind": "invitation"}, unknown)):
         assert desk.post(thread(clinic), do="fixed", shown=[number], **data).status_code == 400
-        assert "Choose a text message" in desk.page
+        assert sentence in desk.page
     assert desk.post(thread(clinic), do="free", text="hello").status_code == 400
     assert "The SMS provider does not accept free-text messages" in desk.page
     assert desk.post(thread(clinic), do="dance").status_code == 400

@@ -25,7 +25,7 @@ def test_who_went_on_in_the_browser_does_not_answer_a_question_that_the_phone_ne
     row = texter.write("4")
     assert (row.what, row.why, row.level) == ("unclear", "moved_on", Level.NONE)
     assert set(given(clinic)) == {"bleed", "breath", "chest"}
-    assert texter.got[-1].startswith("过去24小时：心慌、心跳快")
+    assert texter.got[-1].startswith("过去24小时：有没有心慌、心跳快")
     assert texter.write("0").what == "answer"
     assert given(clinic)["palp"] == "given"
 
