@@ -88,7 +88,7 @@ def test_an_emergency_takes_the_whole_screen(
     me = new_chat_participant(java_script_enabled=script)
     number = number_on(me)
     me.starts().taps_on(4)
-    expect(me.page.locator(".sos h1")).to_contain_text("请立即拨打120")
+    expect(me.page.locator(".sos h1")).to_contain_text("马上打120")
     expect(me.page.locator("#log")).to_have_count(0)
     live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]))
     me.page.reload()
@@ -111,7 +111,7 @@ def test_the_focus_stays_where_the_person_is(
     expect(me.page.locator("#t")).to_have_value("")
     me.taps_on(0)
     expect(me.page.locator("#quick")).to_be_focused()
-    expect(me.page.locator("#quick")).to_have_attribute("aria-label", "胸痛、胸闷或胸口发紧？")
+    expect(me.page.locator("#quick")).to_have_attribute("aria-label", "有没有胸痛、胸闷或胸口发紧？")
     expect(me.page.locator("#now")).to_be_in_viewport()
 
 

@@ -78,7 +78,7 @@ def test_a_bleeding_that_does_not_stop_shows_what_to_do_at_once(
     me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().chooses(3).chooses(1)
-    expect(me.page.locator(".sos h1")).to_contain_text("请立即拨打120")
+    expect(me.page.locator(".sos h1")).to_contain_text("马上打120")
     expect(me.page.locator(".sos a.btn")).to_have_attribute("href", "tel:120")
     expect(me.page.locator(".steps li").first).to_contain_text("坐直")
     live_site.mailbox.wait(

@@ -35,7 +35,7 @@ def test_a_failed_save_says_so_and_moves_nothing(
     assert places(me.page, "button.opt") == before
     me.page.context.set_offline(False)
     me.chooses(1)
-    assert me.question == "胸痛、胸闷或胸口发紧？"
+    assert me.question == "有没有胸痛、胸闷或胸口发紧？"
 
 
 def test_a_failed_reply_in_the_chat_says_so_and_moves_nothing(
@@ -63,7 +63,7 @@ def test_a_second_tap_within_700_ms_does_nothing(
     me.page.wait_for_timeout(DOUBLE_TAP)
     assert me.question == "您的呼吸怎么样？"
     me.chooses(0)
-    assert me.question == "胸痛、胸闷或胸口发紧？"
+    assert me.question == "有没有胸痛、胸闷或胸口发紧？"
 
 
 def test_a_tap_on_a_page_that_was_just_loaded_does_nothing(

@@ -63,7 +63,7 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
     expect(note).to_have_value(TYPED)
 
     nothing_happened(live_site, account.id, page, 31)
-    expect(idle.get_by_role("alert")).to_contain_text("You were signed out. Your unsaved text is still on this page")
+    expect(idle.get_by_role("alert")).to_contain_text("You were signed out. Your text is still on this page")
     expect(note).to_have_value(TYPED)
     with page.expect_navigation():
         page.locator("button[value=note]").click()
