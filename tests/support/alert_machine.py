@@ -39,6 +39,7 @@ ANSWERS = st.sampled_from(
         for value in values
     ]
 )
+EMERGENCIES = st.sampled_from([("bleed", 4), ("breath", 3), ("faint", 2)])
 WORDS = st.sampled_from(sorted(reference.TEXTS))
 MINUTES = st.sampled_from([0, 1, 3, 10, 16, 31, 46, 61, 250, 1500])
 # What may go wrong in one history; without limits nearly every history would have everything broken.
@@ -337,6 +338,21 @@ class AlertMachine(RuleBasedStateMachine):
         """Change what the provider does with every message."""
         for place in PLACES:
             self.site.set_mode(place, channel, mode)
+
+    @in_weather("providers")
+    @step(name=NAMES, place=st.sampled_from(["on_call", "investigator"]), first=EMERGENCIES, second=EMERGENCIES)
+    def participant_goes_on_while_one_mail_waits(
+        self, name: str, place: str, first: tuple[str, int], second: tuple[str, int]
+    ) -> None:
+        """Answer with an emergency of which one person's mail cannot leave, then with another one."""
+        self.site.set_mode(place, "email", "is_busy")
+        for item, value in (first, second):
+            actions.participant_confirms_advice(self.site, name)
+            self.answers(name, item, value)
+            self.compare()
+            self.site.pass_time(minutes=1)
+            self.round_of_worker()
+            self.compare()
 
     @in_weather("providers")
     @step()

@@ -237,10 +237,12 @@ class Reference:
         """Check that each person of minute 0, and of the steps reached by then, was told of one more alert of a case.
 
         A further emergency of a form is told at once, a further text of the case's level ten minutes after the last
-        message to that person. A further urgent alert of a form is found by the message about the first.
+        message to that person. A further urgent alert of a form, by a text in it as well, is found by the message about
+        the first.
         """
         level, since = highest_waiting(alerts, row.case)
-        if row.level < level or not (row.is_text or row.level is EMERGENCY):
+        is_grouped = row.case.startswith("inbound:")
+        if row.level < level or not (is_grouped or row.level is EMERGENCY):
             return []
         steps = STEPS_WITHOUT_PLAN if is_without_plan else STEPS[level]
         reached = (places for minutes, places in steps if since + timedelta(minutes=minutes) <= row.raised_at)
@@ -249,7 +251,7 @@ class Reference:
             mine = [one for one in messages if (one.case, one.person) == (row.case, person) and one.level >= level]
             # A message that left after it was raised, or has not left yet, leads to it as well.
             told = any(one.state == "queued" or (one.sent_at or one.queued_at) >= row.raised_at for one in mine)
-            paused = row.is_text and any(one.queued_at > now - ONE_MAIL_IN for one in mine)
+            paused = is_grouped and any(one.queued_at > now - ONE_MAIL_IN for one in mine)
             if not told and not paused:
                 wrong.append(f"{person} was not told of a further {level.word} of {row.case}")
         return wrong
