@@ -1,0 +1,39 @@
+"""Test that a template calls only macros and functions that it imports, defines or is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from jinja2 import nodes
+
+ROOT = Path(__file__).parents[2] / "templates"
+# Of Jinja itself.
+BUILT_IN = {"caller", "super"}
+# Given by render_template to single templates.
+GIVEN = {
+    *("answered_while_frozen", "carried", "change_words", "class_words", "day", "freeze_of", "instrument_title"),
+    *("lasted", "may", "rule_sentence", "since", "texts_to_read", "title", "trend", "typed"),
+}
+
+
+def declared_names(tree: nodes.Template) -> set[str]:
+    """Return what a template imports, defines or sets anywhere."""
+    names = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
+    names |= {macro.name for macro in tree.find_all(nodes.Macro)}
+    for imported in tree.find_all(nodes.FromImport):
+        names |= {name if isinstance(name, str) else name[1] for name in imported.names}
+    return names
+
+
+def test_a_template_calls_only_what_it_has(app: Flask) -> None:
+    with app.test_request_context():
+        shared = dict(app.jinja_env.globals)
+        app.update_template_context(shared)
+    wrong = []
+    for path in sorted(path for path in ROOT.rglob("*") if path.suffix in (".html", ".txt", ".svg")):
+        tree = app.jinja_env.parse(path.read_text(encoding="utf-8"))
+        called = {call.node.name for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)}
+        missing = called - declared_names(tree) - shared.keys() - BUILT_IN - GIVEN
+        wrong += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(missing)]
+    assert not wrong, "\n".join(wrong)
