@@ -180,8 +180,8 @@ def test_dismissing_drops_no_message_of_a_strangers_text_that_comes_at_this_mome
         patch.setattr(outbox, "drop_messages", late)
         with form_browser.unit_of_work(postgresql_clinic.app_context, postgresql_clinic.coordinator.actor) as work:
             unknown_senders.dismiss_text(work, row.id, "another matter")
-    mails = [message.status for message in postgresql_clinic.rows(Message) if message.template.startswith("inbound_unknown")]
-    assert mails == ["dropped", "dropped", "waiting", "waiting"]
+    told = (one for one in postgresql_clinic.rows(Message) if one.template.startswith("inbound_unknown"))
+    assert [one.status for one in told] == ["dropped", "dropped", "waiting", "waiting"]
 
 
 # --- 3 every text is read --------------------------------------------------------------------------------------------

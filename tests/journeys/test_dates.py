@@ -112,7 +112,7 @@ def test_what_happened_is_typed_and_the_calendar_follows(
     assert not moved & {"baseline", "induction_week", "induction_day22", "before_rt"}
 
     me.types("rt_fraction", me.today, 29, "planned")
-    expect(main).to_contain_text("there are only the numbers 1 to 28")
+    expect(main).to_contain_text("only numbers 1 to 28 exist")
     me.types("pd1_dose", me.today + DAY, 2, "actual")
     expect(main).to_contain_text("is in the future")
     me.types("rt_end", me.today - DAY, basis="actual")

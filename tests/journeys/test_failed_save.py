@@ -23,7 +23,7 @@ def test_a_failed_save_says_so_and_moves_nothing(
     study: Study, new_participant: Callable[..., JourneyParticipant]
 ) -> None:
     me = new_participant().opens_the_link().starts().chooses(0)
-    expect(me.page.locator(".prog [role=status]")).to_contain_text("已保存")
+    expect(me.page.locator(".prog [role=status]")).to_contain_text("已经存好")
     before = places(me.page, "button.opt")
     me.page.context.set_offline(True)
     me.page.locator("button.opt[value='1']").click()

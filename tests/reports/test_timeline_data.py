@@ -126,7 +126,7 @@ def test_lanes_hold_what_happened_and_nothing_planned(full_study: Clinic) -> Non
         with_spans = participant_timeline.read_timeline(work, record, "en", spans)
     lanes = {lane.id: lane.entries for lane in found.lanes}
     assert [(thing.kind, str(thing.on), thing.number) for thing in lanes["treatment"]] == [("dose", "2026-03-05", 1)]
-    assert [thing.title for thing in lanes["dates"]] == ["Consent", "Induction day 1"]
+    assert [thing.title for thing in lanes["dates"]] == ["Informed consent", "Induction day 1"]
     kinds = [thing.kind for thing in lanes[CHECKIN]]
     assert (kinds.count("received"), kinds[0], kinds[-1]) == (4, "received", "received")
     assert "missed" in kinds

@@ -184,7 +184,7 @@ def test_a_change_is_one_event_with_who_and_why(
         (("rt_fraction", 0, "2026-03-02", "planned"), "number", "only numbers 1 to 28 exist"),
         (("rt_fraction", "many", "2026-03-02", "planned"), "number", "Enter the number, for example 3"),
         (("pd1_dose", 1, "2026-03-09", "actual"), "on", "Mon 9 Mar is in the future"),
-        (("pd1_dose", 1, "2026-02-01", "actual"), "on", "would be before Consent on Mon 2 Mar"),
+        (("pd1_dose", 1, "2026-02-01", "actual"), "on", "would be before Informed consent on Mon 2 Mar"),
         (("ulcer_suspected", 1, "2026-03-09", ""), "on", "after it has taken place"),
         (("ulcer_cleared", 1, "2026-03-02", ""), "on", "no date for “Ulcer suspected” is recorded up to that day"),
         (("induction_day1", "", "the ninth", "actual"), "on", "year, month and day"),
@@ -261,7 +261,7 @@ def test_a_fact_is_taken_back_only_with_a_reason(
     assert (
         desk.post(path, do="take_back", kind="induction_day1", number="", reason="another person’s").status_code == 200
     )
-    assert "taken back" in desk.page
+    assert "<dd>removed</dd>" in desk.page
     confirms(desk, path)
     assert ("induction_day1", 0) not in standing(app_context, seeded)
     desk.open(path)

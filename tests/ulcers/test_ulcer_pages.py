@@ -249,8 +249,8 @@ def test_a_reached_step_says_the_consequence_loudly(desk: StaffBrowser, app_cont
             schedule_service.set_anchors(work, person, [DateChange(kind, number, TODAY) for kind, number in kinds])
             endoscopies.record_result(work, person, None, done_on=TODAY, result="necrosis", grade="4")
     desk.open(OVERVIEW)
-    assert re.search(r"Reached: +3 of the first 10 treated +\(the rule says 3\)", " ".join(desk.page.split()))
-    assert "<b>Treatment of new participants pauses" in desk.page
+    assert re.search(r"Reached: +3 of the first 10 treated participants +\(rule: 3\)", " ".join(desk.page.split()))
+    assert "<b>No new participants are treated until" in desk.page
     assert "3 more would reach it" in desk.page
 
 
