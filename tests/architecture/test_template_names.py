@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from flask import Flask
@@ -37,3 +38,19 @@ def test_a_template_calls_only_what_it_has(app: Flask) -> None:
         missing = called - declared_names(tree) - shared.keys() - BUILT_IN - GIVEN
         wrong += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(missing)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_macro_of_a_layout_has_the_name_of_what_a_page_is_given(app: Flask) -> None:
+    """Hold apart the names of macros and of values: a layout's import hides a value of the same name from its pages."""
+    imported: set[str] = set()
+    for path in (ROOT / "base.html", ROOT / "staff" / "layout.html", ROOT / "errors" / "layout.html"):
+        for one in app.jinja_env.parse(path.read_text(encoding="utf-8")).find_all(nodes.FromImport):
+            imported |= {name if isinstance(name, str) else name[1] for name in one.names}
+    assert imported
+    given: set[str] = set()
+    for path in (ROOT.parent / "pro").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "render_template":
+                given |= {keyword.arg for keyword in node.keywords if keyword.arg}
+    assert len(given) > 50
+    assert not imported & given
