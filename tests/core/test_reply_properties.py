@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -249,12 +249,12 @@ def test_licensed_words_without_synonyms_and_unlabelled_codes_are_understood():
 
 
 def test_a_reply_is_quick_and_a_long_one_too():
-    began = perf_counter()
+    began = process_time()
     for text in ("3", "答案是3", "no " * 330, "3，" * 330, "没有" * 500, "a" * 100_000, "1-" * 500, "一" * 999):
         parse("headache", text)
         parse("other7", text)
         parse("weight", text)
-    assert perf_counter() - began < 2
+    assert process_time() - began < 2
 
 
 def test_the_check_in_has_words_for_every_item():
