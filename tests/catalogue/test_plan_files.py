@@ -129,7 +129,7 @@ def test_a_grade_is_only_ever_suspected():
         ('when: "breath == 3"', 'when: "breath == 4"', "rule E03, column 11", "no code 4"),
         ('when: "breath == 3"', 'when: "breath === 3"', "rule E03, column", "not a condition"),
         ('when: "breath == 3"', 'when: "Q8 == 3"', "rule E03, column 1", "not a known"),
-        ('when: "breath == 3"', 'when: "submitted"', "rule E03, column 1", "only for M rules"),
+        ('when: "breath == 3"', 'when: "submitted"', "rule E03, column 1", "only in M rules"),
         ('when: "breath == 3"', "when: breath == 3, extra: 1", "rules.", "Extra"),
         ("{id: E05,", "{id: E03,", "rule E03", "Two rules have this id"),
         ("{id: E05,", "{id: e5,", "rules.", "pattern"),
