@@ -23,7 +23,7 @@ pytestmark = pytest.mark.journey
 LINE, SHADE = (10, 92, 96), (255, 241, 220)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def full_study(live_site: Site, study: Study) -> int:
     """Return a participant whose known five weeks ended today."""
     began = datetime.now(UTC).replace(hour=2, minute=0) - timedelta(days=34)
