@@ -103,10 +103,10 @@ class WordNode:
     """
 
     next: dict[str, WordNode] = field(default_factory=dict)
-    numbers: list[tuple[float, float, WordNode]] = field(default_factory=list)
+    numbers: tuple[tuple[float, float, WordNode], ...] = ()
     concepts: int = 0
     closing: int = 0
-    written: list[str] = field(default_factory=list)
+    written: tuple[str, ...] = ()
 
     def add(self, row: Sequence[str], concepts: int, written: str = "") -> None:
         """Add a word: its tokens, the bits of its concepts and, by sound, how it is written."""
@@ -119,7 +119,7 @@ class WordNode:
         else:
             node.concepts |= concepts
         if written:
-            node.written.append(written)
+            node.written = (*node.written, written)
 
     def _number(self, token: str) -> WordNode:
         low, high = map(float, token[1:].split("-"))
@@ -127,7 +127,7 @@ class WordNode:
             if (known_low, known_high) == (low, high):
                 return node
         node = WordNode()
-        self.numbers.append((low, high, node))
+        self.numbers = (*self.numbers, (low, high, node))
         return node
 
 

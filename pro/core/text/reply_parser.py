@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, cast
 
@@ -490,6 +491,8 @@ def _list_places(span: TokenSpan) -> list[int]:
     return [int(span.number) if plain and span.number is not None else -1]
 
 
+# Items share sets of synonyms: most texts come several times while the wording is read.
+@lru_cache(maxsize=4096)
 def synonym_problem(text: str) -> str | None:
     """Return why ``text`` cannot be a synonym of an option, as half a sentence, else None."""
     made = parse_phrase(text, Sense("option"))
@@ -502,6 +505,7 @@ def synonym_problem(text: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def normal_spelling(text: str) -> tuple[str, ...]:
     """Return the words of ``text`` as they are compared.
 

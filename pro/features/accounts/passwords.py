@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,8 +20,16 @@ PASSWORD_LENGTH = 12
 PASSWORD_AT_MOST = 1024
 
 _HASHER = PasswordHasher()
-# Verified if the account does not exist, so that response times do not reveal which accounts exist.
-_DUMMY_HASH = _HASHER.hash("nobody has this password")
+
+
+@cache
+def prepare_dummy_hash() -> str:
+    """Return the hash that is verified if an account does not exist.
+
+    Response times then do not reveal which accounts exist. Made once a process; an application makes it at its start,
+    so that the first unknown account does not take longer than the second.
+    """
+    return _HASHER.hash(secrets.token_urlsafe())
 
 
 def hash_secret(secret: str) -> str:
@@ -46,7 +56,7 @@ def is_secret_correct(stored: str | None, secret: str) -> bool:
     Without a stored hash return False after the same time.
     """
     try:
-        return _HASHER.verify(stored or _DUMMY_HASH, secret) and stored is not None
+        return _HASHER.verify(stored or prepare_dummy_hash(), secret) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 
