@@ -10,8 +10,6 @@ from collections.abc import Collection
 from datetime import date
 from functools import cache
 
-import holidays
-
 from pro.core.schedule.anchors import WorkingDays
 
 # Longer than any study; the library computes all these years at once, with the lunar calendar.
@@ -20,6 +18,8 @@ YEARS = range(2020, 2061)
 
 def countries() -> frozenset[str]:
     """Return the codes (ISO 3166-1, two letters) of the countries whose holidays are known."""
+    import holidays
+
     return frozenset(holidays.list_supported_countries(include_aliases=False))
 
 
@@ -41,5 +41,8 @@ def announced_until(country: str) -> date | None:
 
 @cache
 def _country(country: str) -> WorkingDays:
+    # Imported where it is needed: a command that scores a file needs no holidays.
+    import holidays
+
     found = holidays.country_holidays(country, years=YEARS)
     return WorkingDays(frozenset(found), frozenset(found.weekend_workdays), frozenset(found.weekend))

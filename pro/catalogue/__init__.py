@@ -137,7 +137,7 @@ def read_instruments(directory: Path) -> Mapping[str, Instrument]:
 
 @contextmanager
 def _paused_collection() -> Iterator[None]:
-    """Pause the garbage collector: everything that is read stays, and to search it again and again takes half the time."""
+    """Pause the garbage collector: what is read stays, and searching it again and again takes half the time."""
     running = gc.isenabled()
     gc.disable()
     try:

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import with_appcontext
 
-from pro.app_context import utc_now
 from pro.catalogue import Catalogue, CatalogueError, read_catalogue
 from pro.catalogue.closing_days import read_working_days
 from pro.catalogue.plan_files.example_participant import ExampleParticipant, anchors_template, read_example, read_moment
@@ -26,7 +25,6 @@ from pro.core.schedule.expected_visits import list_expected_visits
 from pro.core.study_plan import AnchorKind, StudyPlan, VisitSchedule
 from pro.exports.schedule_preview import json_lines, text_lines
 from pro.exports.schedule_preview import preview_schedule as preview_of
-from pro.features.schedule import schedule_service
 from pro.public_holidays import announced_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +137,8 @@ def preview(
 @with_appcontext
 def renew(plan_id: str, yes: bool) -> None:
     """Update all participants' schedules to the current plan file. Opened and past forms are not changed."""
+    from pro.features.schedule import schedule_service
+
     found = require_app_context().catalogue.plans.get(plan_id)
     if found is None or found.calendar is None:
         _exit_with(f"“{plan_id}” is not a plan with a visit schedule.", 2)
@@ -157,6 +157,8 @@ def _checked_anchors(
     If they have problems, print all of them and exit with status 1. Without ``now``, print which anchors are in the
     future.
     """
+    from pro.app_context import utc_now
+
     known = example.anchors
     today = now.astimezone(ZoneInfo(example.time_zone)).date() if now else None
     if today is not None:

@@ -14,6 +14,7 @@ from click.testing import Result
 from flask import Flask
 
 from pro.app_context import AppContext
+from pro.cli import COMMANDS, DeferredCommand
 from pro.db import transaction
 from pro.features.audit import audit_chain
 from pro.features.duty_roster import recipients
@@ -50,6 +51,30 @@ def test_help_says_one_sentence_for_every_command(app: Flask) -> None:
     listed = text.partition("Commands:")[2].strip().splitlines()
     assert len(listed) >= 10
     assert all(line.rstrip().endswith(".") and not line.rstrip().endswith("...") for line in listed), text
+
+
+def test_the_list_of_commands_says_what_each_command_says() -> None:
+    """The list imports no command, so each line stands there a second time."""
+    said = {
+        name: DeferredCommand(name, *given, hidden=False).load().get_short_help_str(99)
+        for name, given in COMMANDS.items()
+    }
+    assert {name: line for name, (_where, line) in COMMANDS.items()} == said
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("score", "--help"), ("screen", "--help"), ("plan", "--help")])
+def test_a_command_that_reads_a_file_loads_neither_database_nor_pages(arguments: tuple[str, ...]) -> None:
+    """So it starts at once."""
+    code = (
+        "import sys; from flask.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted(set(sys.modules) & {'sqlalchemy', 'flask_wtf', 'holidays', 'pro.pages', 'pro.features.alerts'}))"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "Usage: " in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_score_and_triage_run_in_broken_production_where_others_name_the_problems() -> None:

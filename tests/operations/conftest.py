@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pro.i18n import Catalogs
 from tests.conftest import disable_fsync
 from tests.support import form_browser
 from tests.support.factories import Clock, make_app_context
+from tests.support.shared_once import shared_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,22 @@ def filled_demo(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, catalogs: Catalogs
 ) -> FilledDemo:
     """Fill the demonstration study once, at the time at which every test clock starts."""
-    folder = tmp_path_factory.mktemp("demonstration")
-    path = Path(shutil.copy(sqlite_template, folder / "pro.sqlite3"))
-    config = Config(database_url=f"sqlite:///{path}", var_dir=folder)
-    engine = disable_fsync(db.make_engine(config.database_url))
-    statements: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
-    began = time.process_time()
-    with form_browser.unit_of_work(make_app_context(engine, catalogue, catalogs, config, Clock())) as work:
-        demo_study.fill_demo_study(work)
-    used = time.process_time() - began
-    engine.dispose()
-    return FilledDemo(path, used, len(statements))
+
+    def fill(folder: Path) -> None:
+        path = shutil.copy(sqlite_template, folder / "pro.sqlite3")
+        config = Config(database_url=f"sqlite:///{path}", var_dir=folder)
+        engine = disable_fsync(db.make_engine(config.database_url))
+        statements: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+        began = time.process_time()
+        with form_browser.unit_of_work(make_app_context(engine, catalogue, catalogs, config, Clock())) as work:
+            demo_study.fill_demo_study(work)
+        used = time.process_time() - began
+        engine.dispose()
+        (folder / "cost.json").write_text(json.dumps({"cpu_seconds": used, "statements": len(statements)}))
+
+    folder = shared_folder(tmp_path_factory, "demonstration", fill)
+    return FilledDemo(folder / "pro.sqlite3", **json.loads((folder / "cost.json").read_text()))
 
 
 @pytest.fixture
