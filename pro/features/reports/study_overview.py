@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from pro.app_context import AppContext, UnitOfWork
 from pro.core.figures import study_figures
-from pro.core.figures.study_figures import ExpectedFormCount, Figures
+from pro.core.figures.study_figures import ExpectedFormCount, Figures, VisitRow
 from pro.core.study_plan import StudyPlan
 from pro.db import transaction
 from pro.features.participants import consent_records
@@ -112,6 +112,21 @@ def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
         rules=rules,
         left_out=len(excluded) - mistakes,
         points=study_figures.score_points(_scores(work, plan, excluded), order),
+    )
+
+
+def total_row(rows: Sequence[VisitRow]) -> VisitRow | None:
+    """Return the total over all visits; None if no form was expected."""
+    if not rows:
+        return None
+    unsaid = sum(dict(row.reasons).get("", 0) for row in rows)
+    return VisitRow(
+        *("", "", 0),
+        in_window=sum(row.in_window for row in rows),
+        late=sum(row.late for row in rows),
+        missed=sum(row.missed for row in rows),
+        partial=sum(row.partial for row in rows),
+        reasons=(("", unsaid),) if unsaid else (),
     )
 
 

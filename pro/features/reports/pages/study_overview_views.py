@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -57,7 +56,7 @@ def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
         plans=plans,
         kept=kept,
         figures=found,
-        total=_total_row(found.visits),
+        total=study_overview.total_row(found.visits),
         drawn=study_chart.week_chart(found.weeks, found.loud, plan.alerts_per_week),
         over=len(over),
         busiest=shapes.most_frequent_rule(found, over or range(len(found.weeks))),
@@ -88,21 +87,6 @@ def duration_shown(minutes: float) -> str:
     """Return a duration in minutes as words."""
     now = request_context.work().now
     return waiting_time(now - timedelta(minutes=round(minutes)), now)
-
-
-def _total_row(rows: Sequence[VisitRow]) -> VisitRow | None:
-    """Return the total over all visits; None if no form was expected."""
-    if not rows:
-        return None
-    unsaid = sum(dict(row.reasons).get("", 0) for row in rows)
-    return VisitRow(
-        *("", "", 0),
-        in_window=sum(row.in_window for row in rows),
-        late=sum(row.late for row in rows),
-        missed=sum(row.missed for row in rows),
-        partial=sum(row.partial for row in rows),
-        reasons=(("", unsaid),) if unsaid else (),
-    )
 
 
 def _scale_trends(found: Figures, plan: StudyPlan) -> list[ScaleTrend]:
