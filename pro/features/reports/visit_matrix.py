@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from pro.app_context import UnitOfWork
 from pro.core.figures.study_figures import Figures
 from pro.core.schedule import visit_columns
-from pro.core.schedule.visit_columns import COURSE, VisitColumn, VisitKey
+from pro.core.schedule.visit_columns import COURSE, LATER, VisitColumn, VisitKey
 from pro.core.study_plan import StudyPlan, VisitSchedule
 from pro.features.participants import consent_records
 from pro.features.participants.treatment_dates import local_date
@@ -246,10 +246,10 @@ def _read_phases(
 def _people_with_forms(work: UnitOfWork, plan: StudyPlan, kinds: Collection[str]) -> set[int]:
     """Return the participants of the study who have an expected form of one of these kinds of visits."""
     theirs = select(Participant.id).where(Participant.plan == plan.id)
-    query = select(ExpectedForm.participant_id.distinct()).where(
+    query = select(ExpectedForm.participant_id).where(
         ExpectedForm.participant_id.in_(theirs), ExpectedForm.kind.in_(kinds)
     )
-    return set(work.session.scalars(query))
+    return set(work.session.scalars(query.distinct()))
 
 
 def _filter(
@@ -290,15 +290,23 @@ def _build_row(
     for row in forms:
         state = _form_state(work, row, person.time_zone)
         marks[row.kind, row.number].append(CellMark(row.id, row.instrument, state, row.id in needing))
-    last = max((place for place, column in enumerate(columns) if column.key in marks), default=-1)
+    last: dict[str, int] = {}
+    for place, column in enumerate(columns):
+        if column.key in marks:
+            last[_row_part(column)] = place
     cells = []
     for place, column in enumerate(columns):
         found = tuple(sorted(marks.get(column.key, ()), key=lambda mark: mark.instrument))
         # A visit without a form between visits that have one is left out of this participant's course for good.
-        never = bool(person.ended) or place < last
+        never = bool(person.ended) or place < last.get(_row_part(column), -1)
         cells.append(Cell(found, "" if found else "not_asked" if never else "not_yet"))
     ended_at = person.died_at or person.withdrawn_at
     return MatrixRow(person.id, person.study_number, phase, person.ended, ended_at, person.time_zone, tuple(cells))
+
+
+def _row_part(column: VisitColumn) -> str:
+    """Return the part of a row within which visits follow one another: later visits do so in their group only."""
+    return column.group if column.part == LATER else column.part
 
 
 def _form_state(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
