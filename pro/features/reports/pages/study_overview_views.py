@@ -112,7 +112,7 @@ def _figures_shown(plan: StudyPlan, kept: StoredFigures) -> dict[str, Any]:
         "phase_of": lambda period: _phase_shown(plan, period.phase),
         "shade": _shade,
         "lasted": duration_shown,
-        "limit_shown": _limit_shown,
+        "limit_shown": lambda row: _limit_shown(plan, row),
         "rule_sentence": rule_sentence,
         "groups_of": lambda periods: [
             (phase, len(list(of))) for phase, of in groupby(periods, key=lambda period: period.phase)
@@ -148,12 +148,24 @@ def _axis_words() -> list[tuple[int, str]]:
     return [(minutes, duration_shown(minutes)) for minutes in (1, 10, 60, 240, 1440, 10_080)]
 
 
-def _limit_shown(row: ResponseTimes) -> str:
-    """Return the time limit of a row of response times in words."""
+def _limit_shown(plan: StudyPlan, row: ResponseTimes) -> str:
+    """Return the time limit of a row of response times in words.
+
+    Without a fixed limit it is the first escalation step of the level that comes after the alert.
+    """
     say = request_context.translator().gettext
     if row.limit:
         return say(N_("within %(time)s"), time=duration_shown(row.limit))
-    return say(N_("within 4 working hours, at the latest 12:00 on the next day"))
+    step = next((step for step in plan.ladder if step.level == row.level and not step.at_once), None)
+    if step is None or not step.working_hours:
+        return ""
+    if step.next_day is None:
+        return say(N_("within %(hours)s working hours"), hours=step.working_hours)
+    return say(
+        N_("within %(hours)s working hours, at the latest %(at)s on the next day"),
+        hours=step.working_hours,
+        at=f"{step.next_day:%H:%M}",
+    )
 
 
 def _period_shown(plan: StudyPlan, period: SymptomPeriod) -> str:

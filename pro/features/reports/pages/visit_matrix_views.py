@@ -55,7 +55,7 @@ GROUPS: Mapping[str, str] = {
     LEFT: N_("Participation ended"),
 }
 TODO_STATES: Mapping[str, str] = {
-    "needs": N_("Needs something"),
+    "needs": N_("Needs action"),
     "today": N_("Closes today"),
     "unexplained": N_("No reason recorded"),
 }

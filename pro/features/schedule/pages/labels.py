@@ -152,5 +152,5 @@ notices.add(
     "forms_queued",
     NN_("%(num)s text message is being sent.", "%(num)s text messages are being sent."),
     good=True,
-    link=notices.Link(N_("See what became of them"), lambda _values: url_for("staff.sent.show")),
+    link=notices.Link(N_("See the delivery status"), lambda _values: url_for("staff.sent.show")),
 )
