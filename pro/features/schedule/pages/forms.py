@@ -98,7 +98,7 @@ class SeveralReasonsForm(FlaskForm):
         validate_choice=False,
     )
     note = StringField(
-        N_("Note"),
+        N_("Remark (optional)"),
         filters=[trim],
         validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
     )
