@@ -52,7 +52,7 @@ def read_symptoms(
         .where(Answer.item.in_([item.id for item in items]), ~newer_answers.exists())
         .execution_options(yield_per=10_000)
     )
-    found = ((*forms[form], item, code) for form, item, code in work.session.execute(answers).tuples() if form in forms)
+    found = ((*forms[form], item, code) for form, item, code in work.session.execute(answers) if form in forms)
     return symptom_shares.symptom_rows(items, found, phases)
 
 

@@ -77,7 +77,7 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     )
-    found = list(work.session.execute(query).tuples())
+    found = list(work.session.execute(query))
     dead = missed_forms.reported_deaths(work, [person.id for _row, person, _form in found]) if which == OPEN else set()
     rows = tuple(
         ActionRow(
@@ -173,7 +173,7 @@ def _read_chosen(
             select(ExpectedForm.id).where(ExpectedForm.id.in_(wanted)).order_by(ExpectedForm.id).with_for_update()
         )
         query = query.execution_options(populate_existing=True)
-    found = list(work.session.execute(query).tuples())
+    found = list(work.session.execute(query))
     if len(found) != len(wanted) or not found:
         raise BadData("unknown_line")
     return found
