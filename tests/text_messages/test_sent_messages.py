@@ -74,7 +74,7 @@ def quiet(app_context: AppContext, seeded: Study, clock: Clock) -> Study:
 
 def test_every_state_is_told_apart(app_context: AppContext, quiet: Study, clock: Clock) -> None:
     now, minute = clock.now, timedelta(minutes=1)
-    states = {
+    states: dict[str, dict[str, object]] = {
         "planned": {"next_try_at": now + 30 * minute},
         "due": {"next_try_at": now - minute},
         "sending": {"claimed_at": now, "tries": 1},
