@@ -193,7 +193,7 @@ def test_who_wants_no_texts_has_no_phone_died_or_left_is_named_and_the_others_ar
     app: Flask, open_desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
-        others = [participant(work, f"NPC-10{n}", phone=f"{PHONE}{n:03}").id for n in range(4)]
+        others = [participant(work, f"NPC-10{n}", phone=f"{PHONE}{n:02}").id for n in range(4)]
     run_schedule(app_context)
     waiting = rows(app_context, missed=False)
     one = {row.participant_id: row.id for row in waiting}

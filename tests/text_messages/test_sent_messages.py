@@ -15,11 +15,11 @@ from pro.features.schedule import missed_forms
 from pro.features.text_messages import sent_messages
 from pro.features.text_messages.sent_messages import LogFilter, MessageLog
 from pro.messaging import outbox
-from pro.models import Message, Participant
+from pro.models import Alert, Message, Participant
 from tests.support import form_browser
 from tests.support.factories import Clock, Study
 from tests.support.query_count import record_queries
-from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 LOG = "/staff/messages"
 WORDS = "please answer this secret question"
@@ -199,9 +199,26 @@ def test_a_failure_has_its_action_in_the_row_and_says_what_was_done(
 def test_no_words_no_address_and_no_code_are_shown(
     app: Flask, app_context: AppContext, quiet: Study, clock: Clock
 ) -> None:
-    report_bleeding(app_context, quiet.chinese.checkin)
+    with transaction(app_context.engine) as session:
+        alert = Alert(
+            participant_id=quiet.chinese.id,
+            source="test:1",
+            rule="U09",
+            level=2,
+            suspects="",
+            basis="E",
+            plan_version="1",
+            inputs={},
+            unresolved=[],
+            raised_at=clock.now,
+        )
+        session.add(alert)
+        session.flush()
+        number = alert.id
     change(app_context, add(app_context, quiet, "one"), sent_at=clock.now)
-    change(app_context, add(app_context, quiet, "two", staff="nurse", template="alert_digest"), sent_at=clock.now)
+    add(app_context, quiet, "three")
+    mail = add(app_context, quiet, "two", staff="nurse", template="alert")
+    change(app_context, mail, sent_at=clock.now, alert_id=number)
     desk = signed_in_browser(app, quiet.staff["investigator"])
     for show in ("", "waiting", "unconfirmed"):
         desk.open(f"{LOG}?lang=en&show={show}")
@@ -210,7 +227,7 @@ def test_no_words_no_address_and_no_code_are_shown(
             assert secret not in desk.page.partition("<main")[2].partition("</main>")[0], secret
     # The participant whom an alert's email is about.
     desk.open(f"{LOG}?lang=en&kind=alerts")
-    assert "/staff/alerts/" in desk.page
+    assert f'href="/staff/alerts/{number}">NPC-001</a>' in desk.page
 
 
 def test_an_empty_log_says_so(app: Flask, quiet: Study) -> None:
