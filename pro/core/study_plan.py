@@ -414,7 +414,8 @@ class PlanWords:
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
     of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
     protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of
-    the treatment. ``language``: the language of these words.
+    the treatment. ``columns``: short names of visits, as heads of narrow columns. ``language``: the language of these
+    words.
     """
 
     title: str
@@ -428,8 +429,19 @@ class PlanWords:
     anchors: Mapping[str, str]
     stopping: Mapping[str, str] = field(default_factory=dict)
     phases: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     language: str = ""
 
     def visit(self, kind: str, number: int) -> str:
         """Return the name of the visit ``kind``, at its ``number``; a visit that the plan no longer has by its id."""
         return self.visits[kind].replace("{number}", str(number)) if kind in self.visits else f"{kind} {number}"
+
+    def column(self, kind: str, number: int, days: int = 0) -> str:
+        """Return the short name of a visit; without one its number, or its name if it has no number.
+
+        ``days``: from its anchor. {week} and {month} in a short name are whole weeks and months of these days.
+        """
+        short = self.columns[kind] if kind in self.columns else "{number}" if number else self.visit(kind, number)
+        for place, value in (("{number}", number), ("{week}", days // 7), ("{month}", round(days / 30.4))):
+            short = short.replace(place, str(value))
+        return short

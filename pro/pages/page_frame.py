@@ -132,6 +132,12 @@ def _other_language_url() -> str:
         "plan",
         "find",
         "page",
+        "part",
+        "phase",
+        "state",
+        "order",
+        "days",
+        "by",
     )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = request_context.translator().other

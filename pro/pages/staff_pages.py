@@ -31,10 +31,15 @@ from pro.features.participants.pages import (
     participant_views,
 )
 from pro.features.participants.pages import labels as participants_labels
-from pro.features.reports.pages import rule_simulator_views, study_overview_views, timeline_views
-from pro.features.schedule.pages import call_task_views, visit_schedule_views
+from pro.features.reports.pages import (
+    rule_simulator_views,
+    study_overview_views,
+    timeline_views,
+    visit_matrix_views,
+)
+from pro.features.schedule.pages import call_task_views, form_action_views, visit_schedule_views
 from pro.features.schedule.pages import labels as schedule_labels
-from pro.features.text_messages.pages import inbox_views
+from pro.features.text_messages.pages import inbox_views, sent_message_views
 from pro.features.text_messages.pages import labels as text_messages_labels
 from pro.features.to_do_list.pages import views as to_do_list_views
 from pro.features.ulcers.pages import labels as ulcers_labels
@@ -62,9 +67,12 @@ WITH_BLUEPRINT = (
     data_entry_views,
     data_correction_views,
     inbox_views,
+    sent_message_views,
     ulcers_views,
     timeline_views,
     study_overview_views,
+    visit_matrix_views,
+    form_action_views,
     rule_simulator_views,
     audit_views,
 )

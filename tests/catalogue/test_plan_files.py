@@ -235,6 +235,8 @@ def test_a_dubious_plan_is_refused_with_its_place(tmp_path, old, new, where, par
         (lambda data: data["advice"].pop("crisis"), "advice.crisis", "wording is missing"),
         (lambda data: data["advice"].update(other={"title": "x"}), "advice.other", "nothing with this name"),
         (lambda data: data["advice"]["general"].update(colour="red"), "advice.general.colour", "Extra"),
+        (lambda data: data["columns"].update(gone="x"), "columns.gone", "nothing with this name"),
+        (lambda data: data["columns"].update(rt_end="{day}"), "columns.rt_end", "are filled in"),
         (lambda data: data.update(plan_version="0.9"), "plan_version", "the plan is"),
         (lambda data: data.update(plan="other"), "plan_version", "is for other"),
         (lambda data: data.update(language="fr"), "language", "“fr”"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from datetime import UTC, date, datetime
 
@@ -9,21 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pro.core.figures.response_times import ResponseTimes
 from pro.core.figures.study_figures import (
     ExpectedFormCount,
     Figures,
     Quartiles,
     ScorePoint,
+    UlcerFigures,
     alert_handling,
     figures_from_json,
     figures_to_json,
     last_mondays,
+    level_rows,
     most_frequent_rule,
     quartiles,
     rule_rows,
     score_points,
     visit_rows,
 )
+from pro.core.figures.symptom_shares import SymptomCell, SymptomPeriod, SymptomRow
 from pro.exports import study_chart
 
 VALUES = st.lists(st.integers(0, 100), min_size=2, max_size=60)
@@ -120,21 +125,52 @@ def test_what_is_kept_is_read_as_it_was() -> None:
         rules=rule_rows([("U09", 2, 0, 4)], 1)[0],
         points=score_points([("q", "a", 0, "PF", 80.0, 1), ("q", "b", 0, "PF", None, 1)], ()),
         left_out=1,
+        levels=level_rows([("U09", 2, 0, 4)], 1),
+        responses=(ResponseTimes(2, "contact", 1440, 1, 25.0, 1, 1, (25,)),),
+        periods=(SymptomPeriod("radiotherapy", 1, 1, 3),),
+        symptoms=(SymptomRow("sores", (SymptomCell(1, 3),)),),
+        ulcers=UlcerFigures(1, 2, 3),
     )
+    assert figures_from_json(json.loads(json.dumps(figures_to_json(figures)))) == figures
     assert figures_from_json(figures_to_json(figures)) == figures
 
 
 def test_bars_start_at_the_axis_and_the_planned_maximum_is_a_line() -> None:
-    drawn = study_chart.week_chart([date(2026, 11, 9), date(2026, 11, 16)], [0, 9], 5)
-    assert [(bar.y, bar.height, bar.over) for bar in drawn.bars] == [(120, 0, False), (30, 90, True)]
-    assert drawn.line == 70
-    assert study_chart.week_chart([date(2026, 11, 9)], [3], 0).line is None
+    drawn = study_chart.week_chart([date(2026, 11, 9), date(2026, 11, 16)], [(3, (0, 1)), (2, (0, 4)), (1, (0, 10))], 5)
+    empty, full = drawn.bars
+    assert (empty.y, empty.count, empty.parts) == (180, 0, ())
+    # Emergencies at the foot, then urgent ones: these two are what the planned maximum counts.
+    assert [(part.level, part.y, part.height, part.count) for part in full.parts] == [
+        (3, 170, 10, 1),
+        (2, 130, 40, 4),
+        (1, 30, 100, 10),
+    ]
+    assert (full.y, full.count) == (30, 15)
+    assert drawn.line == 130
+    assert study_chart.week_chart([date(2026, 11, 9)], [(2, (3,))], 0).line is None
 
 
-def test_a_visit_without_a_score_breaks_the_line() -> None:
-    low, high = Quartiles(1, 0, 0, 0), Quartiles(4, 50, 75, 100)
-    drawn = study_chart.median_plot([low, high, None, low])
-    assert [mark.place for mark in drawn.marks] == [1, 2, 4]
-    assert [(mark.y, mark.top, mark.height) for mark in drawn.marks[:2]] == [(108, 108, 0), (33, 8, 50)]
+def test_a_visit_without_a_score_or_with_two_scores_breaks_the_line() -> None:
+    low, high, two = Quartiles(3, 0, 0, 0), Quartiles(4, 50, 75, 100), Quartiles(2, 0, 50, 100)
+    drawn = study_chart.median_plot([low, high, None, low, two, high])
+    assert [(mark.y, mark.top, mark.height) for mark in drawn.marks] == [
+        (108, 108, 0),
+        (33, 8, 50),
+        (108, 108, 0),
+        (33, 8, 50),
+    ]
     assert len(drawn.lines) == 1
-    assert len(drawn.gaps) == 1
+    assert len(drawn.places) == 6
+    assert [mark.x for mark in drawn.marks] == [drawn.places[place] for place in (0, 1, 3, 5)]
+
+
+def test_the_important_side_of_a_threshold_is_shaded() -> None:
+    known = Quartiles(3, 0, 0, 0)
+    assert study_chart.median_plot([known], 83).zone == (25, 83)
+    assert study_chart.median_plot([known], 39, higher_is_better=False).zone == (8, 61)
+    assert study_chart.median_plot([known]).zone is None
+
+
+def test_alerts_a_week_by_level_leave_no_alert_out() -> None:
+    rows = level_rows([("W02", 1, 0, 3), ("W02", 1, 1, 9), ("U09", 2, 0, 2), ("E01", 3, 1, 1), ("U01", 2, 0, 1)], 2)
+    assert [(row.level, row.weeks) for row in rows] == [(3, (0, 1)), (2, (3, 0)), (1, (3, 9))]

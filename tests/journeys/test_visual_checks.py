@@ -191,6 +191,19 @@ def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str
     # The site's worker has counted by now, or will soon.
     at_desk.page.goto(f"{url}/staff/cohort")
     yield "whole study"
+    at_desk.page.goto(f"{url}/staff/visits?state=&find=")
+    yield "visits"
+    at_desk.page.goto(f"{url}/staff/visits?find=none")
+    yield "visits, nobody found"
+    at_desk.page.goto(f"{url}/staff/visits/forms?show=open")
+    yield "several open forms"
+    at_desk.page.locator("main form button.btn").click()
+    expect(at_desk.page.locator("#errors")).to_be_visible()
+    yield "several open forms, none chosen"
+    at_desk.page.goto(f"{url}/staff/visits/forms")
+    yield "several missed forms"
+    at_desk.page.goto(f"{url}/staff/messages")
+    yield "sent messages"
     at_desk.page.goto(f"{url}/staff/simulator")
     yield "simulator"
     at_desk.page.locator("main form button.btn").click()

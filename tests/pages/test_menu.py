@@ -18,9 +18,11 @@ WHOLE_MENU = [
     ("see_board", "staff.board", "board", "To do"),
     ("see_inbox", "staff.inbox.everything", "inbox", "Text messages"),
     ("see_participants", "staff.participants.everyone", "participants", "Participants"),
+    ("see_dates", "staff.visits.show", "visits", "Visits"),
     ("see_cohort", "staff.cohort.show", "cohort", "Study overview"),
     ("see_events", "staff.events.everything", "events", "Adverse events"),
     ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
+    ("see_inbox", "staff.sent.show", "sent", "Sent messages"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
     ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),
     ("see_audit", "staff.audit.show", "audit", "Audit trail"),
@@ -28,10 +30,10 @@ WHOLE_MENU = [
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
-    "coordinator": ["ulcers", "roster", "corrections", "audit"],
-    "investigator": ["ulcers", "roster", "corrections", "audit"],
-    "nurse": ["ulcers", "roster", "corrections"],
-    "monitor": ["ulcers", "roster", "corrections", "audit"],
+    "coordinator": ["events", "ulcers", "sent", "roster", "corrections", "audit"],
+    "investigator": ["events", "ulcers", "sent", "roster", "corrections", "audit"],
+    "nurse": ["events", "ulcers", "sent", "roster", "corrections"],
+    "monitor": ["events", "ulcers", "sent", "roster", "corrections", "audit"],
     "statistician": [],
     "administrator": [],
 }

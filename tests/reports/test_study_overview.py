@@ -11,11 +11,22 @@ from sqlalchemy import Engine, event, select
 
 from pro.app_context import AppContext
 from pro.core.figures import study_figures as figures_of
-from pro.core.figures.study_figures import Figures, Quartiles
+from pro.core.figures.study_figures import Figures, Quartiles, UlcerFigures
+from pro.core.figures.symptom_shares import SymptomCell
 from pro.db import transaction
 from pro.features.reports import study_overview
 from pro.features.schedule import expected_forms
-from pro.models import Alert, Assessment, ExpectedForm, Participant, Score, StudyFigures
+from pro.models import (
+    Alert,
+    Anchor,
+    Assessment,
+    ClinicalFact,
+    ExpectedForm,
+    Participant,
+    PhoneCall,
+    Score,
+    StudyFigures,
+)
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.factories import PLAN, Clock
@@ -194,6 +205,107 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
     assert sum(rows["U09"]) == 1
 
 
+def call(app_context: AppContext, person: int, staff: int, source: str, at: datetime, outcome: str) -> None:
+    """Store a phone call about the alerts of ``source``."""
+    with transaction(app_context.engine) as session:
+        session.add(
+            PhoneCall(participant_id=person, staff_id=staff, at=at, outcome=outcome, logged_at=at, source=source)
+        )
+
+
+def test_response_times_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, person, staff = any_clinic.app_context, any_clinic.participant_id, any_clinic.nurse.id
+    clock.move(days=30)
+    now, hour = clock.now, timedelta(hours=1)
+    for number, (level, ago, taken) in enumerate([(3, 50, 0.25), (3, 40, 1), (2, 60, 1), (2, 30, None), (2, 1, None)]):
+        raised = now - ago * hour
+        alert(app_context, person, "U09", level, raised, acknowledged_at=raised + taken * hour if taken else None)
+        # A call that reached nobody is no contact, and one before the alert is about something else.
+        call(app_context, person, staff, f"test:{number}", raised + hour, "no_answer")
+        call(app_context, person, staff, f"test:{number}", raised - hour, "reached")
+    call(app_context, person, staff, "test:2", now - 60 * hour + 2 * hour, "reached_relative")
+    call(app_context, person, staff, "test:2", now - 60 * hour + 9 * hour, "reached")
+    # Another rule of the same form is the same case.
+    with transaction(app_context.engine) as session:
+        row = Alert(
+            participant_id=person,
+            source="test:2",
+            rule="U10",
+            level=2,
+            suspects="",
+            basis="E",
+            plan_version="1",
+            inputs={},
+            unresolved=[],
+            raised_at=now - 60 * hour,
+        )
+        session.add(row)
+    emergency, acknowledged, called = figures(app_context).responses
+    assert (emergency.level, emergency.step, emergency.limit, emergency.dots) == (3, "acknowledge", 30, (15, 60))
+    assert (emergency.n, emergency.median, emergency.in_time, emergency.due) == (2, 37.5, 1, 2)
+    assert (acknowledged.level, acknowledged.step, acknowledged.limit, acknowledged.dots) == (
+        2,
+        "acknowledge",
+        0,
+        (60,),
+    )
+    assert (acknowledged.n, acknowledged.in_time, acknowledged.due) == (1, 1, 2)
+    assert (called.step, called.limit, called.dots, called.median) == ("contact", 1440, (120,), 120.0)
+    # One was called in time, one was not called within its 24 hours, one still may be.
+    assert (called.n, called.in_time, called.due) == (1, 1, 2)
+
+
+def test_ulcers_are_counted_by_participant(any_clinic: Clinic, clock: Clock) -> None:
+    app_context = any_clinic.app_context
+    confirmed, suspected, cleared, again = people(app_context, 4)
+    with transaction(app_context.engine) as session:
+        for person, status in (
+            (confirmed, "suspected"),
+            (confirmed, "confirmed"),
+            (confirmed, "none"),
+            (suspected, "suspected"),
+            (cleared, "suspected"),
+            (cleared, "none"),
+            (again, "suspected"),
+            (again, "confirmed"),
+            (again, "suspected"),
+        ):
+            session.add(ClinicalFact(participant_id=person, name="ulcer_status", value=status, recorded_at=clock.now))
+            session.flush()
+        for person in (confirmed, suspected):
+            session.add(
+                Anchor(participant_id=person, kind="induction_day1", on=clock.now.date(), recorded_at=clock.now)
+            )
+        session.add(
+            Anchor(
+                participant_id=cleared, kind="induction_day1", on=clock.now.date(), planned=True, recorded_at=clock.now
+            )
+        )
+    assert figures(app_context).ulcers == UlcerFigures(confirmed=2, suspected=1, treated=2)
+
+
+def test_symptoms_are_counted_by_their_newest_answers(any_clinic: Clinic, clock: Clock) -> None:
+    app_context = any_clinic.app_context
+    numbers = people(app_context, 3)
+    for person, sores in zip(numbers, (3, 2, 1), strict=True):
+        with transaction(app_context.engine) as session:
+            work = app_context.unit_of_work(session)
+            way = factories.form(work, session.get_one(Participant, person), "npc_checkin")
+            form_session = factories.open_form_session(work, way)
+            factories.save_answers(work, form_session, bleed=0, sores=4)
+            # The answer that stands is the newest one.
+            factories.save_answers(work, form_session, sores=sores, dry_mouth=None)
+    found = figures(app_context)
+    (period,) = found.periods
+    assert (period.phase, period.first, period.n) == ("", 0, 3)
+    rows = {row.item: row.cells[0] for row in found.symptoms}
+    assert rows["sores"] == SymptomCell(2, 3)
+    assert rows["bleed"] == SymptomCell(0, 3)
+    # Skipped by all: nobody answered, and that is no zero.
+    assert rows["dry_mouth"] == SymptomCell(0, 0)
+    assert rows["dry_mouth"].share is None
+
+
 def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Clock) -> None:
     clock.move(days=30)
     numbers = []
@@ -204,7 +316,7 @@ def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Cloc
         with counted(any_clinic.app_context.engine) as ran:
             figures(any_clinic.app_context)
         numbers.append(len(ran))
-    assert numbers == [9, 9]
+    assert numbers == [15, 15]
 
 
 def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic: Clinic, clock: Clock) -> None:

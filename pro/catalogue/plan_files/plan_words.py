@@ -41,6 +41,9 @@ class PlanWordsFile(FilePart):
     visits: dict[str, Text] = {}
     anchors: dict[str, Text] = {}
     phases: dict[str, Text] = Field({}, description="Names of the phases of the treatment")
+    columns: dict[str, Text] = Field(
+        {}, description="Short names of visits for narrow columns; {number}, {week} and {month} are filled in"
+    )
     stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
 
 
@@ -72,6 +75,7 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
     for visit in calendar.visits if calendar else ():
         if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
             raise CatalogueError(path, f"visits.{visit.id}", "It occurs more than once: put {number} into its name.")
+    _check_columns(path, file)
     return PlanWords(
         title=file.title,
         form_title=file.form_title,
@@ -86,8 +90,18 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
         anchors=MappingProxyType(NamesAsWords(file.anchors)),
         stopping=MappingProxyType(NamesAsWords(file.stopping)),
         phases=MappingProxyType(NamesAsWords(file.phases)),
+        columns=MappingProxyType(file.columns),
         language=file.language,
     )
+
+
+def _check_columns(path: Path, file: PlanWordsFile) -> None:
+    """Raise CatalogueError for a short name of a visit that is unknown, or with a place that is never filled."""
+    for name, short in file.columns.items():
+        if name not in file.visits:
+            raise CatalogueError(path, f"columns.{name}", "The plan has nothing with this name: correct or delete it.")
+        if "{" in short.replace("{number}", "").replace("{week}", "").replace("{month}", ""):
+            raise CatalogueError(path, f"columns.{name}", "Only {number}, {week} and {month} are filled in.")
 
 
 def _check_same_keys(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:

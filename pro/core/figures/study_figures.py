@@ -9,6 +9,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pro.core.figures.response_times import ResponseTimes
+from pro.core.figures.symptom_shares import SymptomCell, SymptomPeriod, SymptomRow
 from pro.core.rule_language.level import Level
 
 WEEKS = 12
@@ -100,6 +102,23 @@ class RuleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelRow:
+    """The alerts of one level in each week, the oldest first."""
+
+    level: int
+    weeks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UlcerFigures:
+    """Participants with an ulcer: ever confirmed, or suspected now and never confirmed; of those ``treated``."""
+
+    confirmed: int
+    suspected: int
+    treated: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScorePoint:
     """The scores of one scale at one visit.
 
@@ -119,7 +138,8 @@ class Figures:
     """All figures of one study; ``weeks``: the Mondays.
 
     ``loud``: urgent and emergency alerts in each week. ``left_out``: number of participants who asked that their data
-    be used no further; their visits and scores are left out.
+    be used no further; their visits, scores and symptoms are left out. ``levels``: alerts in each week by level, the
+    highest level first. ``periods`` and ``symptoms``: columns and rows of the symptoms by week of treatment.
     """
 
     enrolled: int
@@ -131,6 +151,11 @@ class Figures:
     rules: tuple[RuleRow, ...]
     points: tuple[ScorePoint, ...]
     left_out: int = 0
+    levels: tuple[LevelRow, ...] = ()
+    responses: tuple[ResponseTimes, ...] = ()
+    periods: tuple[SymptomPeriod, ...] = ()
+    symptoms: tuple[SymptomRow, ...] = ()
+    ulcers: UlcerFigures | None = None
 
 
 def quartiles(counts: Mapping[float, int]) -> Quartiles | None:
@@ -252,6 +277,18 @@ def rule_rows(
     return tuple(rows), tuple(loud[week] for week in range(number))
 
 
+def level_rows(counts: Iterable[tuple[str, int, int, int]], number: int = WEEKS) -> tuple[LevelRow, ...]:
+    """Return the alerts a week by level, the highest level first; levels without an alert are left out.
+
+    ``counts``: as in ``rule_rows``.
+    """
+    weeks: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for _rule, level, week, count in counts:
+        weeks[level][week] += count
+    order = sorted(weeks, reverse=True)
+    return tuple(LevelRow(level, tuple(weeks[level][week] for week in range(number))) for level in order)
+
+
 def score_points(
     counts: Iterable[tuple[str, str, int, str, float | None, int]], order: Sequence[str]
 ) -> tuple[ScorePoint, ...]:
@@ -300,6 +337,13 @@ def figures_from_json(stored: Mapping[str, Any]) -> Figures:
         loud=tuple(stored["loud"]),
         rules=tuple(RuleRow(**(row | {"weeks": tuple(row["weeks"])})) for row in stored["rules"]),
         left_out=stored["left_out"],
+        levels=tuple(LevelRow(row["level"], tuple(row["weeks"])) for row in stored["levels"]),
+        responses=tuple(ResponseTimes(**(row | {"dots": tuple(row["dots"])})) for row in stored["responses"]),
+        periods=tuple(SymptomPeriod(**row) for row in stored["periods"]),
+        symptoms=tuple(
+            SymptomRow(row["item"], tuple(SymptomCell(**cell) for cell in row["cells"])) for row in stored["symptoms"]
+        ),
+        ulcers=UlcerFigures(**stored["ulcers"]) if stored["ulcers"] is not None else None,
         points=tuple(ScorePoint(**(row | {"spread": _quartiles_from_json(row["spread"])})) for row in stored["points"]),
     )
 

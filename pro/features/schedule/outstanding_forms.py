@@ -20,6 +20,8 @@ UNEXPLAINED_CLAUSES = (
     ExpectedForm.mandatory.is_(True),
     ExpectedForm.missing_reason == "",
 )
+# State of a form that needs an action: it closes today, or it was missed and no reason is recorded.
+TODAY, UNEXPLAINED = "today", "unexplained"
 # In every time zone the end of today is less than this away.
 TWO_DAYS = timedelta(days=2)
 
@@ -48,6 +50,21 @@ class UnexplainedForms:
     participant_id: int
     study_number: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormToDo:
+    """An expected form that needs an action of staff. ``state``: TODAY or UNEXPLAINED."""
+
+    expected_id: int
+    participant_id: int
+    study_number: str
+    time_zone: str
+    kind: str
+    number: int
+    instrument: str
+    closes_at: datetime
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +122,51 @@ def list_outstanding_forms(
             status=assessment.status,
             issued_at=assessment.issued_at,
             closes_at=assessment.closes_at,
-            today=_same_day(assessment.closes_at, work.now, participant.time_zone),
+            today=closes_on_day_of(assessment.closes_at, work.now, participant.time_zone),
         )
         for assessment, participant in work.session.execute(query)
     ]
+
+
+def forms_to_do(work: UnitOfWork, study: str) -> list[FormToDo]:
+    """Return all mandatory forms of ``study`` that need an action, in two queries.
+
+    First those that close today, the earliest on top; then those missed without a reason, the oldest on top.
+    """
+    columns = (
+        ExpectedForm.id,
+        ExpectedForm.participant_id,
+        Participant.study_number,
+        Participant.time_zone,
+        ExpectedForm.kind,
+        ExpectedForm.number,
+        ExpectedForm.instrument,
+        ExpectedForm.closes_at,
+    )
+    query = select(*columns).join(Participant, Participant.id == ExpectedForm.participant_id)
+    query = query.where(*_study_clauses(study)).order_by(
+        ExpectedForm.closes_at, Participant.study_number, ExpectedForm.id
+    )
+    closing = query.where(
+        *awaited_clauses(work), ExpectedForm.mandatory.is_(True), ExpectedForm.closes_at < work.now + TWO_DAYS
+    )
+    found = [FormToDo(*row, state=TODAY) for row in work.session.execute(closing)]
+    found = [one for one in found if closes_on_day_of(one.closes_at, work.now, one.time_zone)]
+    return found + [
+        FormToDo(*row, state=UNEXPLAINED) for row in work.session.execute(query.where(*UNEXPLAINED_CLAUSES))
+    ]
+
+
+def awaited_clauses(work: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for expected forms of active participants that are open and not received."""
+    return (
+        ExpectedForm.served_at.is_(None),
+        ExpectedForm.missed_at.is_(None),
+        ExpectedForm.opens_at <= work.now,
+        ExpectedForm.closes_at >= work.now,
+        Participant.withdrawn_at.is_(None),
+        Participant.died_at.is_(None),
+    )
 
 
 def _outstanding_clauses(work: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
@@ -144,10 +202,10 @@ def _count_closing_today(work: UnitOfWork, study: str) -> int:
         .where(*_outstanding_clauses(work), *_study_clauses(study), Assessment.closes_at < work.now + TWO_DAYS)
         .group_by(Assessment.closes_at, Participant.time_zone)
     )
-    return sum(number for at, zone, number in work.session.execute(query) if _same_day(at, work.now, zone))
+    return sum(number for at, zone, number in work.session.execute(query) if closes_on_day_of(at, work.now, zone))
 
 
-def _same_day(one: datetime, other: datetime, time_zone: str) -> bool:
+def closes_on_day_of(one: datetime, other: datetime, time_zone: str) -> bool:
     """Return True if a window that closes at ``one`` closes on the day of ``other``."""
     zone = ZoneInfo(time_zone)
     # A window that closes at midnight closes at the end of the previous day.

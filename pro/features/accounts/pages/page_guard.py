@@ -28,6 +28,11 @@ COOKIE = "staff"
 REFRESH_HEADER = "X-Refresh"
 # Pending step of the sign-in -> endpoint of its page.
 STEP_ENDPOINTS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
+# Filters of pages that the way through the sign-in keeps; free text is left out.
+KEPT_FILTERS = (
+    *("show", "mode", "study", "level", "owner", "item"),
+    *("part", "phase", "state", "form", "order", "by"),
+)
 # First part of the addresses of sign-in pages, to which no sign-in redirects.
 SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation")
 
@@ -219,7 +224,7 @@ def _redirect_to_sign_in(failure: SignInNeeded) -> ResponseReturnValue:
 
     An address that only takes posts leads back to the page of its form.
     """
-    filters = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
+    filters = {name: request.args.get(name, "") for name in KEPT_FILTERS}
     filters = {name: text for name, text in filters.items() if text.isidentifier()}
     posted_to = request.path + (f"?{urlencode(filters)}" if filters else "")
     return_to = request.path.removesuffix("/send") + (f"?{urlencode(filters)}" if filters else "")

@@ -94,13 +94,16 @@ def log_participant_call(staff: SignedInStaff, participant_id: int) -> ResponseR
 @needs("log_call")
 def settle_failed_message(staff: SignedInStaff, message_id: int) -> ResponseReturnValue:
     """Remove a failed message from the to-do list, after a call or if none is needed."""
+    from_log = request.args.get("back") == "log"
     found = failed_messages.settle_message(request_context.work(), message_id)
     if found.why == "arrived":
         notify("message_arrived")
     elif found.at is not None:
         notify("message_settled_before", name=found.name, at=found.at.isoformat())
     else:
-        notify("message_settled")
+        notify("message_resolved" if from_log else "message_settled")
+    if from_log:
+        return redirect(url_for("staff.sent.show", show="failed"), code=303)
     chosen = urlencode({name: request.args[name] for name in FILTER_PARAMETERS if name in request.args})
     return redirect(f"{url_for('staff.board')}{'?' if chosen else ''}{chosen}", code=303)
 

@@ -86,3 +86,19 @@ class MissedReasonForm(FlaskForm):
         filters=[trim],
         validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
     )
+
+
+class SeveralReasonsForm(FlaskForm):
+    """Form for one reason of several missed forms, which are ticked in the list above it."""
+
+    reason = SelectField(
+        N_("Reason for all chosen forms"),
+        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING_REASONS.items())],
+        validators=[InputRequired(N_("Choose a reason."))],
+        validate_choice=False,
+    )
+    note = StringField(
+        N_("Remark (optional)"),
+        filters=[trim],
+        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
+    )

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, url_for
 
 from pro.core.schedule.anchors import AnchorProblem
 from pro.core.study_plan import PlanWords, VisitSchedule
 from pro.models import TASK_KINDS
 from pro.web import notices, request_context, typography
+from pro.web.notices import NN_
 from pro.web.refusals import N_
 
 # Problem -> (field of the form that shows it, sentence).
@@ -117,6 +118,11 @@ notices.add(
     N_("The message has been removed from the list. If you phoned, log the call on the participant’s page."),
     good=True,
 )
+notices.add(
+    "message_resolved",
+    N_("The message is marked as resolved. If you phoned, log the call on the participant’s page."),
+    good=True,
+)
 notices.add("message_arrived", N_("This message has arrived in the meantime. Nothing more to do."), good=True)
 notices.add("message_settled_before", N_("%(name)s already resolved this message at %(at)s. Nothing was changed."))
 notices.add("call_logged", N_("Call saved."), good=True)
@@ -141,3 +147,10 @@ notices.add(
 )
 notices.add("suspicion_cleared", N_("Saved. The suspected ulcer has been ruled out."), good=True)
 notices.add("reason_set", N_("Reason saved."), good=True)
+notices.add("reasons_set", NN_("Reason saved for %(num)s form.", "Reason saved for %(num)s forms."), good=True)
+notices.add(
+    "forms_queued",
+    NN_("%(num)s text message is being sent.", "%(num)s text messages are being sent."),
+    good=True,
+    link=notices.Link(N_("See the delivery status"), lambda _values: url_for("staff.sent.show")),
+)

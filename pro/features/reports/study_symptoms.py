@@ -1,0 +1,175 @@
+"""Read the symptoms of a study by week of treatment, and how staff responded to its alerts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from pro.app_context import UnitOfWork
+from pro.core.figures import response_times, symptom_shares
+from pro.core.figures.response_times import ResponseTimes
+from pro.core.figures.study_figures import UlcerFigures
+from pro.core.figures.symptom_shares import Period, SymptomPeriod, SymptomRow
+from pro.core.rule_language.level import Level
+from pro.core.schedule import visit_columns
+from pro.core.study_plan import StudyPlan
+from pro.core.triage import escalation_steps
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule.missed_forms import UNREACHED_OUTCOMES
+from pro.models import Alert, Anchor, Answer, Assessment, ClinicalFact, Participant, PhoneCall
+
+# Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
+ACKNOWLEDGE_EMERGENCY, CONTACT_URGENT = timedelta(minutes=30), timedelta(hours=24)
+
+
+def read_symptoms(
+    work: UnitOfWork, plan: StudyPlan, excluded: Sequence[int]
+) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomRow, ...]]:
+    """Return the shares of the check-in's symptoms by period, in three queries."""
+    calendar = plan.calendar
+    if calendar is None or not plan.checkin:
+        return (), ()
+    columns = visit_columns.list_columns(calendar)
+    groups = dict.fromkeys(column.group for column in columns if column.fixed)
+    phases = [phase for phase in calendar.phases if phase in groups]
+    items = symptom_shares.symptom_items(work.catalogue.shown_instrument(plan.checkin))
+    starts = _phase_starts(work, plan, {anchor: phase for phase in phases for anchor in calendar.phases[phase]})
+    forms = _form_periods(work, plan, excluded, starts, phases)
+    newer = aliased(Answer)
+    newer_answers = select(newer.id).where(
+        newer.assessment_id == Answer.assessment_id, newer.item == Answer.item, newer.id > Answer.id
+    )
+    # Columns are faster than rows: a large study has millions of answers.
+    answers = (
+        select(Answer.assessment_id, Answer.item, Answer.value)
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Participant.plan == plan.id, Assessment.instrument == plan.checkin, Answer.state == "given")
+        .where(Answer.item.in_([item.id for item in items]), ~newer_answers.exists())
+        .execution_options(yield_per=10_000)
+    )
+    found = ((*forms[form], item, code) for form, item, code in work.session.execute(answers) if form in forms)
+    return symptom_shares.symptom_rows(items, found, phases)
+
+
+def _phase_starts(work: UnitOfWork, plan: StudyPlan, begins: Mapping[str, str]) -> dict[int, dict[str, date]]:
+    """Return participant -> phase -> its first day, by dates that took place. ``begins``: anchor -> phase."""
+    query = (
+        select(Anchor.participant_id, Anchor.kind, func.min(Anchor.on))
+        .join(Participant, Participant.id == Anchor.participant_id)
+        .where(Participant.plan == plan.id, Anchor.superseded_at.is_(None), Anchor.planned.is_(False))
+        .where(Anchor.kind.in_(begins))
+        .group_by(Anchor.participant_id, Anchor.kind)
+    )
+    found: defaultdict[int, dict[str, date]] = defaultdict(dict)
+    for participant_id, kind, on in work.session.execute(query):
+        known = found[participant_id]
+        known[begins[kind]] = min(on, known.get(begins[kind], on))
+    return found
+
+
+def _form_periods(
+    work: UnitOfWork,
+    plan: StudyPlan,
+    excluded: Sequence[int],
+    starts: Mapping[int, Mapping[str, date]],
+    phases: Sequence[str],
+) -> dict[int, tuple[int, Period]]:
+    """Return answered check-in -> (participant, period); forms after the last period are left out."""
+    when = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
+    query = (
+        select(Assessment.id, Participant.id, Participant.time_zone, when)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Participant.plan == plan.id, Participant.id.not_in(excluded))
+        .where(Assessment.instrument == plan.checkin, Assessment.last_answer_at.is_not(None))
+    )
+    found = {}
+    for form, participant_id, zone, at in work.session.execute(query):
+        period = symptom_shares.period_of(local_date(at, zone), starts.get(participant_id, {}), phases)
+        if period is not None:
+            found[form] = (participant_id, period)
+    return found
+
+
+def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTimes, ...]:
+    """Return the response times of emergencies and urgent alerts, in one query; a case counts once for each level.
+
+    All alerts of one source are one case. Calls that reached nobody are no contact.
+    """
+    reached = (
+        select(func.min(PhoneCall.at))
+        .where(
+            PhoneCall.source == Alert.source,
+            PhoneCall.at >= Alert.raised_at,
+            PhoneCall.outcome.not_in(UNREACHED_OUTCOMES),
+        )
+        .correlate(Alert)
+        .scalar_subquery()
+    )
+    query = (
+        select(Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at, reached)
+        .join(Participant, Participant.id == Alert.participant_id)
+        .where(Participant.plan == plan.id, Alert.superseded_at.is_(None), Alert.level >= Level.URGENT)
+        .order_by(Alert.raised_at, Alert.id)
+    )
+    cases: dict[tuple[str, int], tuple[datetime, datetime | None, datetime | None]] = {}
+    for source, level, raised_at, acknowledged_at, called_at in work.session.execute(query):
+        cases.setdefault((source, level), (raised_at, acknowledged_at, called_at))
+    hours = escalation_steps.working_hours(plan.settings, work.catalogue.working[plan.id])
+    emergencies = [one for (_source, level), one in cases.items() if level == Level.EMERGENCY]
+    urgent = [one for (_source, level), one in cases.items() if level == Level.URGENT]
+    limit = ACKNOWLEDGE_EMERGENCY
+    rows = [
+        response_times.response_times(
+            Level.EMERGENCY,
+            "acknowledge",
+            limit // timedelta(minutes=1),
+            [(raised, raised + limit, taken) for raised, taken, _called in emergencies],
+            work.now,
+        ),
+        response_times.response_times(
+            Level.URGENT,
+            "acknowledge",
+            0,
+            [(raised, _acknowledge_by(plan, raised, hours), taken) for raised, taken, _called in urgent],
+            work.now,
+        ),
+        response_times.response_times(
+            Level.URGENT,
+            "contact",
+            CONTACT_URGENT // timedelta(minutes=1),
+            [(raised, raised + CONTACT_URGENT, called) for raised, _taken, called in urgent],
+            work.now,
+        ),
+    ]
+    return tuple(row for row in rows if row.n or row.due)
+
+
+def _acknowledge_by(plan: StudyPlan, raised_at: datetime, hours: escalation_steps.WorkingHours) -> datetime:
+    """Return until when an urgent alert must be acknowledged: the first escalation step after the alert."""
+    steps = escalation_steps.timed_steps(plan.ladder, Level.URGENT, raised_at, hours)
+    return steps[0].at if steps else raised_at + CONTACT_URGENT
+
+
+def count_ulcers(work: UnitOfWork, plan: StudyPlan) -> UlcerFigures:
+    """Return the numbers of ulcers and of treated participants, in two queries."""
+    theirs = select(Participant.id).where(Participant.plan == plan.id)
+    facts = select(ClinicalFact.participant_id, ClinicalFact.value).where(
+        ClinicalFact.participant_id.in_(theirs), ClinicalFact.name == "ulcer_status"
+    )
+    statuses: defaultdict[int, list[str]] = defaultdict(list)
+    for participant_id, value in work.session.execute(facts.order_by(ClinicalFact.id)):
+        statuses[participant_id].append(value)
+    treated = select(func.count(Anchor.participant_id.distinct())).where(
+        Anchor.participant_id.in_(theirs),
+        Anchor.kind == (plan.stopping.treated if plan.stopping else ""),
+        Anchor.superseded_at.is_(None),
+        Anchor.planned.is_(False),
+    )
+    confirmed = sum("confirmed" in known for known in statuses.values())
+    suspected = sum("confirmed" not in known and known[-1] == "suspected" for known in statuses.values())
+    return UlcerFigures(confirmed, suspected, work.session.scalar(treated) or 0)
