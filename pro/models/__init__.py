@@ -32,6 +32,7 @@ from pro.models.participant_record import (
 from pro.models.staff_member import (
     ROLES,
     Absence,
+    PasswordReset,
     RecoveryCode,
     Shift,
     StaffInvitation,
@@ -77,6 +78,7 @@ __all__ = [
     "NO_USE",
     "Participant",
     "ParticipantCard",
+    "PasswordReset",
     "PhoneCall",
     "REQUEST_CHANNELS",
     "ROLES",

@@ -24,6 +24,10 @@ OPEN = {
     "staff.sign_out",
     "staff.steps.invitation",
     "staff.steps.invitation_taken",
+    "staff.steps.forgotten",
+    "staff.steps.forgotten_sent",
+    "staff.steps.reset",
+    "staff.steps.reset_done",
     # Only where the demonstration is: tests/operations/test_demo_pages.py.
     "staff.try",
     "staff.try_form",

@@ -54,6 +54,7 @@ UNTYPED = frozenset(
         "message.params_sealed",
         "message.subject",
         "participant.phone_sealed",
+        "password_reset.email_sealed",
         "staff.otp_sealed",
         "staff.phone_sealed",
         "staff_invitation.phone_sealed",

@@ -67,7 +67,7 @@ def downgrade() -> None:
         ("correction", "score", "answer"),
         ("expected", "access", "assessment", "wording"),
         ("card", "freeze", "consent", "circumstance", "anchor", "participant"),
-        ("signature", "attempt", "staff_invitation", "recovery_code", "staff_session", "staff"),
+        ("signature", "attempt", "password_reset", "staff_invitation", "recovery_code", "staff_session", "staff"),
     ):
         for table in tables:
             op.drop_table(table)
@@ -128,6 +128,17 @@ def _accounts() -> None:
         sa.Column("used_at", AT),
         sa.Column("revoked_at", AT),
         sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id")),
+    )
+    _table(
+        "password_reset",
+        sa.Column("email_sealed", sa.Text),
+        sa.Column("asked_at", AT, nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), index=True),
+        sa.Column("fingerprint", sa.String(64), unique=True),
+        sa.Column("expires_at", AT),
+        sa.Column("used_at", AT),
+        sa.Column("ended_at", AT),
+        partial_index("ix_password_reset_waiting", "email_sealed IS NOT NULL", "id"),
     )
     _table(
         "attempt",

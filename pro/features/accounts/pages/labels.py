@@ -95,6 +95,8 @@ CHANGES: Mapping[str, str] = {
     "staff.recovery_codes_made": N_("New recovery codes"),
     "staff.recovery_code_used": N_("Recovery code used"),
     "staff.password_changed": N_("Password changed"),
+    "staff.reset_sent": N_("Link for a new password sent by email"),
+    "staff.password_reset": N_("New password set by an emailed link"),
 }
 
 INVITATIONS: Mapping[str, str] = {
@@ -129,6 +131,9 @@ notices.add(
     ),
 )
 notices.add("password_changed", N_("Your password has been changed. Your other sessions have ended."), good=True)
+notices.add(
+    "password_reset", N_("Your new password is set. All your other sessions have ended, on every device."), good=True
+)
 notices.add("session_ended", N_("Session ended."), good=True)
 notices.add("sessions_ended", N_("Sessions ended."), good=True)
 notices.add("invited", N_("The invitation email is being sent. Its link works for 72 hours."), good=True)

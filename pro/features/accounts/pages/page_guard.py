@@ -29,7 +29,7 @@ REFRESH_HEADER = "X-Refresh"
 # Pending step of the sign-in -> endpoint of its page.
 STEP_ENDPOINTS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
 # First part of the addresses of sign-in pages, to which no sign-in redirects.
-SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation")
+SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation", "forgot-password", "reset")
 
 
 # Browsers resolve "/." and "%" to other addresses; no address of this application contains either.
