@@ -29,6 +29,7 @@ from pro.models.participant_record import (
     DataCorrection,
     Freeze,
 )
+from pro.models.query import QUERY_STATES, Query, QueryStep
 from pro.models.staff_member import (
     ROLES,
     Absence,
@@ -80,6 +81,9 @@ __all__ = [
     "ParticipantCard",
     "PasswordReset",
     "PhoneCall",
+    "QUERY_STATES",
+    "Query",
+    "QueryStep",
     "REQUEST_CHANNELS",
     "ROLES",
     "RecoveryCode",

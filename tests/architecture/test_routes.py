@@ -118,6 +118,11 @@ GUARDS = {
     ("POST", "/staff/corrections/<int(max=2147483647):correction_id>"): "decide_correction",
     ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/corrections"): "see_answers",
     ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/corrections"): "ask_correction",
+    ("GET", "/staff/queries"): "see_answers",
+    ("GET", "/staff/queries/<int(max=2147483647):query_id>"): "see_answers",
+    ("POST", "/staff/queries/<int(max=2147483647):query_id>"): "see_answers",
+    ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/queries"): "see_answers",
+    ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/queries"): "ask_query",
     ("GET", "/staff/freeze/<plan>"): "see_participants",
     ("POST", "/staff/freeze/<plan>"): "freeze",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/freeze"): "see_participants",
@@ -191,6 +196,7 @@ def address(rule: str, study: Study) -> str:
         "assessment_id": 1,
         "event_id": 1,
         "correction_id": 1,
+        "query_id": 1,
         "staff_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)

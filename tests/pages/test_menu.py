@@ -23,15 +23,16 @@ WHOLE_MENU = [
     ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
     ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),
+    ("see_answers", "staff.queries.everything", "queries", "Queries"),
     ("see_audit", "staff.audit.show", "audit", "Audit trail"),
     ("manage_staff", "staff.people.everyone", "people", "Accounts"),
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
-    "coordinator": ["ulcers", "roster", "corrections", "audit"],
-    "investigator": ["ulcers", "roster", "corrections", "audit"],
-    "nurse": ["ulcers", "roster", "corrections"],
-    "monitor": ["ulcers", "roster", "corrections", "audit"],
+    "coordinator": ["ulcers", "roster", "corrections", "queries", "audit"],
+    "investigator": ["ulcers", "roster", "corrections", "queries", "audit"],
+    "nurse": ["ulcers", "roster", "corrections", "queries"],
+    "monitor": ["ulcers", "roster", "corrections", "queries", "audit"],
     "statistician": [],
     "administrator": [],
 }

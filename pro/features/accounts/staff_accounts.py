@@ -47,7 +47,7 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
 _RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
 _AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
+    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event", "answer_query"}),
     # Only investigators assign grades; investigators and nurses may close an alert that was graded.
     "investigator": frozenset(
         _READ
@@ -55,9 +55,10 @@ RIGHTS: Mapping[str, frozenset[str]] = {
         | _RUN
         | _AUDIT
         | {"decide", "decide_correction", "freeze", "assess", "close_alert", "mark_stable", "report_event"}
+        | {"answer_query"}
     ),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
-    "monitor": frozenset(_READ | _AUDIT),
+    "monitor": frozenset(_READ | _AUDIT | {"ask_query"}),
     "statistician": frozenset(
         _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
     ),

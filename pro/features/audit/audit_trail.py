@@ -20,7 +20,7 @@ from pro.errors import BadData, NotAllowed
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.duty_roster import roster_service
 from pro.features.forms import form_state
-from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participant, Seal, StaffMember
+from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participant, Query, Seal, StaffMember
 
 PAGE_SIZE = 50
 # More rows must be exported in parts; the page says so.
@@ -216,14 +216,16 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _about_form(ref: str) -> ColumnElement[bool]:
-    """Select entries about a form, its alerts, and its correction requests."""
+    """Select entries about a form, its alerts, its correction requests, and its queries."""
     form = select(Assessment.id).where(Assessment.ref == ref)
     alerts = select(Alert.id).where(Alert.assessment_id.in_(form))
     requests = select(DataCorrection.id).where(DataCorrection.assessment_id.in_(form))
+    queries = select(Query.id).where(Query.assessment_id.in_(form))
     return or_(
         and_(AuditEntry.subject == "assessment", AuditEntry.subject_id.in_(form)),
         and_(AuditEntry.subject == "correction", AuditEntry.subject_id.in_(requests)),
         and_(AuditEntry.subject == "alert", AuditEntry.subject_id.in_(alerts)),
+        and_(AuditEntry.subject == "query", AuditEntry.subject_id.in_(queries)),
     )
 
 
@@ -275,13 +277,13 @@ def _audit_lines(
 
 
 def _forms_of_events(work: UnitOfWork, events: Sequence[AuditEntry]) -> dict[tuple[str, int], Assessment]:
-    """Return the form of each (subject, id): the subject, or that of its alert or request."""
+    """Return the form of each (subject, id): the subject, or that of its alert, request or query."""
     found: dict[tuple[str, int], Assessment] = {}
     ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
     for part in _batches(sorted(ids)):
         rows = work.session.scalars(select(Assessment).where(Assessment.id.in_(part)))
         found.update({("assessment", row.id): row for row in rows})
-    for table in (Alert, DataCorrection):
+    for table in (Alert, DataCorrection, Query):
         kind = table.__tablename__
         about = {event.subject_id for event in events if event.subject == kind and event.subject_id}
         for part in _batches(sorted(about)):

@@ -75,6 +75,8 @@ RIGHTS: Mapping[str, str] = {
     "decide": N_("Sign decisions on treatment and study"),
     "ask_correction": N_("Request data corrections"),
     "decide_correction": N_("Approve or reject data corrections"),
+    "ask_query": N_("Ask queries about answers and forms, and close them"),
+    "answer_query": N_("Answer queries"),
     "freeze": N_("Freeze and unfreeze records"),
     "record_consent": N_("Record consents and withdrawals"),
     "manage_staff": N_("Manage accounts: invite, change roles, deactivate"),

@@ -104,6 +104,10 @@ SENTENCES: Mapping[str, str] = {
     "participant.trend_hidden": N_("Own earlier answers no longer shown after sending, at the participant’s wish"),
     "participant.withdrawn": N_("Withdrawal recorded: all access closed"),
     "plan.renewed": N_("Visit schedule updated to a new plan version"),
+    "query.answered": N_("Query answered"),
+    "query.asked": N_("Query asked"),
+    "query.asked_again": N_("Query asked again"),
+    "query.closed": N_("Query closed"),
     "receipt.early": N_("Delivery receipt arrived before its message was stored"),
     "reminder.dropped": N_("Reminder skipped"),
     "signature.given": N_("Signed"),
@@ -123,7 +127,7 @@ SENTENCES: Mapping[str, str] = {
 
 # Kind of entry -> the first parts of its actions.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "answers": ("answers", "assessment", "correction"),
+    "answers": ("answers", "assessment", "correction", "query"),
     "alerts": ("alert", "adverse_event", "grading"),
     "dates": ("anchors", "circumstance", "plan", "expected", "endoscopy", "decision"),
     "messages": ("message", "receipt", "reminder", "text", "inbound"),
