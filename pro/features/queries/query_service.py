@@ -21,11 +21,11 @@ from pro.models import QUERY_STATES, Answer, Assessment, Participant, Query, Que
 
 TEXT_LENGTH = 1000
 PAGE_SIZE = 50
-# Kind of a step -> the states that it is possible in, the state after it, and its audit action.
-_STEPS: Mapping[str, tuple[tuple[str, ...], str, str]] = {
-    "answered": (("open",), "answered", "query.answered"),
-    "asked_again": (("answered",), "open", "query.asked_again"),
-    "closed": (("open", "answered"), "closed", "query.closed"),
+# Kind of a step -> the states that it is possible in, and the state after it.
+_STEPS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "answered": (("open",), "answered"),
+    "asked_again": (("answered",), "open"),
+    "closed": (("open", "answered"), "closed"),
 }
 
 
@@ -108,7 +108,7 @@ def ask_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) ->
     )
     work.session.add(row)
     work.session.flush()
-    _add_step(work, row, "asked", said, "query.asked")
+    _add_step(work, row, "asked", said)
     return row
 
 
@@ -122,13 +122,13 @@ def take_step(work: UnitOfWork, query_id: int, kind: str, text: str, seen: int) 
     if row is None:
         raise NotFound("query")
     work.lock(row)
-    possible, after, action = _STEPS[kind]
+    possible, after = _STEPS[kind]
     newest = work.session.scalar(select(func.max(QueryStep.id)).where(QueryStep.query_id == row.id))
     if newest != seen or row.state not in possible:
         raise NotAllowed("query_moved_on")
     said = _checked_text(text, needed=kind != "closed")
     row.state, row.changed_at = after, work.now
-    _add_step(work, row, kind, said, action)
+    _add_step(work, row, kind, said)
     return row
 
 
@@ -213,8 +213,14 @@ def _checked_text(text: str, *, needed: bool = True) -> str:
     return said
 
 
-def _add_step(work: UnitOfWork, row: Query, kind: str, text: str, action: str) -> None:
+def _add_step(work: UnitOfWork, row: Query, kind: str, text: str) -> None:
     """Add one step and its audit entry."""
+    action = {
+        "asked": "query.asked",
+        "answered": "query.answered",
+        "asked_again": "query.asked_again",
+        "closed": "query.closed",
+    }[kind]
     work.session.add(QueryStep(query_id=row.id, kind=kind, text=text, at=work.now, staff_id=work.actor.id))
     new = {"items": [row.item]} if row.item else None
     work.record(action, row, participant_id=row.participant_id, new=new, reason=text)
