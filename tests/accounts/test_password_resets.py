@@ -119,9 +119,7 @@ def test_a_link_ends_after_half_an_hour(app: Flask, app_context: AppContext, see
     assert desk.open("/staff/reset/nothing").status_code == 404
 
 
-def test_a_new_password_ends_the_links_that_were_not_used(
-    app: Flask, app_context: AppContext, seeded: Study
-) -> None:
+def test_a_new_password_ends_the_links_that_were_not_used(app: Flask, app_context: AppContext, seeded: Study) -> None:
     nurse = seeded.staff["nurse"]
     for _time in range(2):
         ask(app, nurse.email)
@@ -139,9 +137,7 @@ def test_a_new_password_ends_the_links_that_were_not_used(
     assert StaffBrowser(app).open(links(app_context)[-1]).status_code == 410
 
 
-def test_the_second_factor_stays_required(
-    app: Flask, app_context: AppContext, seeded: Study, clock: Clock
-) -> None:
+def test_the_second_factor_stays_required(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
     person = seeded.staff["coordinator"]
     desk = signed_in_browser(app, person)
     desk.open("/staff/me/second-factor")

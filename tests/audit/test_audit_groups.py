@@ -24,7 +24,9 @@ from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in
 PATH = "/staff/audit"
 
 
-def read(clinic: Clinic, group: str, before: int | None = None, who: Actor | None = None, **pick: object) -> GroupedPage:
+def read(
+    clinic: Clinic, group: str, before: int | None = None, who: Actor | None = None, **pick: object
+) -> GroupedPage:
     with form_browser.unit_of_work(clinic.app_context, who or clinic.investigator.actor) as work:
         return audit_groups.read_page(work, AuditFilter(**pick), group, "en", before)  # type: ignore[arg-type]
 
@@ -140,7 +142,13 @@ def test_the_page_begins_with_changes_and_names_what_it_does_not_show(
     for hidden in ("Signed in", "Answers saved", "Participant pages viewed"):
         assert f"<b>{hidden}</b>" not in desk.page
     found = chips(desk.page)
-    assert list(found) == ["Changes and decisions", "Forms answered", "Messages", "Looking and signing in", "Everything"]
+    assert list(found) == [
+        "Changes and decisions",
+        "Forms answered",
+        "Messages",
+        "Looking and signing in",
+        "Everything",
+    ]
     hidden_number = found["Everything"] - found["Changes and decisions"]
     assert f"{hidden_number} entries of other kinds are not shown." in desk.page
     desk.open(f"{PATH}?show=looking&lang=en")
@@ -153,7 +161,7 @@ def test_the_page_begins_with_changes_and_names_what_it_does_not_show(
     assert "Nothing is left out." in desk.page
     for unknown in ("nothing", "", "ALL"):
         desk.open(f"{PATH}?show={unknown}&lang=en")
-        assert 'aria-current=true>Changes and decisions' in desk.page
+        assert "aria-current=true>Changes and decisions" in desk.page
 
 
 def test_a_filter_keeps_the_group_and_a_kind_replaces_it(app: Flask, app_context: AppContext, seeded: Study) -> None:

@@ -183,9 +183,7 @@ def test_the_list_has_open_ones_first_the_one_that_waits_longest_on_top(clinic: 
         only = query_service.list_queries(work, "en", "answered")
         assert [row.id for row in only.rows] == [numbers[1]]
         assert only.number == 1
-        assert query_service.count_by_form(work, page.rows[0].participant_id) == {
-            clinic.checkin.assessment_id: (3, 4)
-        }
+        assert query_service.count_by_form(work, page.rows[0].participant_id) == {clinic.checkin.assessment_id: (3, 4)}
 
 
 def entries(clinic: Clinic, who: Actor) -> list[to_do_entries.ToDoEntry]:

@@ -78,7 +78,11 @@ def test_it_stands_on_the_form_the_participant_the_list_and_in_the_audit_trail(
 ) -> None:
     monitor = asks(app, seeded, form_id)
     path = query_path(monitor)
-    for page in (f"/staff/assessments/{form_id}/corrections", f"/staff/assessments/{form_id}/queries", "/staff/queries"):
+    for page in (
+        f"/staff/assessments/{form_id}/corrections",
+        f"/staff/assessments/{form_id}/queries",
+        "/staff/queries",
+    ):
         monitor.open(page)
         assert f'href="{path}"' in monitor.page, page
     monitor.open(f"/staff/participants/{seeded.chinese.id}")

@@ -173,9 +173,10 @@ def read_chain_state(work: UnitOfWork) -> ChainState:
     query = select(AuditEntry).where(AuditEntry.action == VERIFIED_ACTION).order_by(AuditEntry.id.desc()).limit(1)
     last = work.session.scalar(query)
     end, _digest = _last_seal(work)
-    if last is None:
+    said = last.new if last is not None else None
+    if last is None or said is None:
         return ChainState(None, 0, 0, end)
-    return ChainState(last.at, int(last.new["good"][0]), int(last.new["problems"]), end)
+    return ChainState(last.at, int(said["good"][0]), int(said["problems"]), end)
 
 
 def _last_verified(work: UnitOfWork) -> tuple[int, str]:

@@ -108,9 +108,7 @@ def narrow_to_group(pick: AuditFilter, group: str) -> AuditFilter:
     return pick
 
 
-def read_page(
-    work: UnitOfWork, pick: AuditFilter, group: str, language: str, before: int | None = None
-) -> GroupedPage:
+def read_page(work: UnitOfWork, pick: AuditFilter, group: str, language: str, before: int | None = None) -> GroupedPage:
     """Return the 50 newest rows of ``group`` that match ``pick``, with ids smaller than ``before``.
 
     A row is an entry, but in the group of forms it is one form, named by its newest entry. ``pick`` with ``actions``
@@ -135,7 +133,7 @@ def read_page(
 def _count_actions(work: UnitOfWork, pick: AuditFilter) -> Mapping[str, int]:
     entries = audit_trail.filter_query(work, pick).subquery()
     rows = work.session.execute(select(entries.c.action, func.count()).group_by(entries.c.action))
-    return {action: number for action, number in rows}
+    return {action: int(number) for action, number in rows}
 
 
 def _count_groups(by_action: Mapping[str, int]) -> Mapping[str, int]:

@@ -140,7 +140,7 @@ def answers_of_forms(
 ) -> Mapping[int, tuple[AuditFact, ...]]:
     """Return form id -> the answers that its ``entries`` saved, in words; none for a role that may not see answers."""
     if not staff_accounts.has_right(work.actor.role, "see_answers"):
-        return {number: () for number in entries}
+        return dict.fromkeys(entries, ())
     forms = work.session.scalars(select(Assessment).where(Assessment.id.in_(entries)))
     found = {}
     for form in forms:

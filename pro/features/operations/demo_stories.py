@@ -58,7 +58,9 @@ STOP = "退订"
 ASKED_ABOUT_REST = "The participant wrote on the same day that the night was quiet. Does this answer fit?"
 ANSWERED_ABOUT_REST = "Called the participant: the wrong answer was pressed. A data correction is requested."
 CLOSED_ABOUT_REST = "Agrees with the corrected answer."
-ASKED_ABOUT_FORM = "Global health is better than at the last visit, all symptoms are worse. Please check with the participant."
+ASKED_ABOUT_FORM = (
+    "Global health is better than at the last visit, all symptoms are worse. Please check with the participant."
+)
 STRANGER_PHONE = "+8613911112222"
 
 
@@ -143,7 +145,10 @@ def begin(timeline: Timeline, desk: Desk, person: Person) -> None:
     if dates.last_fraction is not None:
         timeline.add(timeline.moment(dates.last_fraction + 48 * DAY, 15), partial(desk.end_events, person.enrolled))
     if person.course.number == "NC-010":
-        timeline.add(timeline.moment(timeline.today - 2 * DAY, 15, 20), partial(_ask_query, timeline, person, "", ASKED_ABOUT_FORM))
+        timeline.add(
+            timeline.moment(timeline.today - 2 * DAY, 15, 20),
+            partial(_ask_query, timeline, person, "", ASKED_ABOUT_FORM),
+        )
     if person.course.number == "NC-018":
         timeline.add(
             timeline.moment(timeline.today - 4 * DAY, 14), partial(_receive, timeline, desk, "+8613800000018", THANKS)

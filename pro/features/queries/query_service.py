@@ -138,7 +138,7 @@ def list_queries(work: UnitOfWork, language: str, state: str = "", page: int = 1
     Open and answered ones begin with the one that waits longest, closed ones with the newest.
     """
     counted = work.session.execute(select(Query.state, func.count()).group_by(Query.state))
-    found = {name: number for name, number in counted}
+    found = {name: int(number) for name, number in counted}
     counts = {name: found.get(name, 0) for name in QUERY_STATES}
     rank = case({name: place for place, name in enumerate(QUERY_STATES)}, value=Query.state)
     is_closed = Query.state == "closed"
@@ -232,9 +232,7 @@ def _select_rows(work: UnitOfWork, which: ColumnElement[bool], language: str) ->
     return _build_rows(work, work.session.execute(query.order_by(Query.id)).all(), language)
 
 
-def _build_rows(
-    work: UnitOfWork, found: Sequence[tuple[Query, Assessment, str]], language: str
-) -> list[QueryRow]:
+def _build_rows(work: UnitOfWork, found: Sequence[tuple[Query, Assessment, str]], language: str) -> list[QueryRow]:
     steps = _steps_by_query(work, [row.id for row, _form, _number in found])
     answers = form_state.answer_rows_by_form(work, [form.id for _row, form, _number in found])
     return [
@@ -258,7 +256,9 @@ def _build_rows(
 
 def _steps_by_query(work: UnitOfWork, ids: Sequence[int]) -> Mapping[int, tuple[QueryStepRow, ...]]:
     found: dict[int, list[QueryStepRow]] = {number: [] for number in ids}
-    query = select(QueryStep, StaffMember.name, StaffMember.role).join(StaffMember, StaffMember.id == QueryStep.staff_id)
+    query = select(QueryStep, StaffMember.name, StaffMember.role).join(
+        StaffMember, StaffMember.id == QueryStep.staff_id
+    )
     for step, name, role in work.session.execute(query.where(QueryStep.query_id.in_(ids)).order_by(QueryStep.id)):
         found[step.query_id].append(QueryStepRow(step.id, step.kind, step.text, step.at, name, role))
     return {number: tuple(rows) for number, rows in found.items()}

@@ -13,7 +13,18 @@ branch_labels = None
 depends_on = None
 
 AT = UtcDateTime(timezone=True)
-APPEND_ONLY = ("event", "seal", "answer", "score", "signature", "grading", "handover", "closing", "decision", "query_step")
+APPEND_ONLY = (
+    "event",
+    "seal",
+    "answer",
+    "score",
+    "signature",
+    "grading",
+    "handover",
+    "closing",
+    "decision",
+    "query_step",
+)
 # What an alert says never changes, so its id is the version of what a page showed (docs/alerts.md).
 FIXED_OF_ALERT = (
     "participant_id",

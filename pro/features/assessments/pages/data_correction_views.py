@@ -182,9 +182,7 @@ def _render_form(
         "typed": typed,
         "why": why,
         "rows": data_corrections.list_corrections(request_context.work(), request_context.language(), assessment.id),
-        "queries": query_service.queries_of_form(
-            request_context.work(), assessment.id, request_context.language()
-        ),
+        "queries": query_service.queries_of_form(request_context.work(), assessment.id, request_context.language()),
         "refusals": REFUSALS,
     }
     return render_template("assessments/correct.html", **found), status

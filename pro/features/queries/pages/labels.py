@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from pro.web import labels as web_labels
 from pro.web import notices, refusals
-from pro.web.labels import NP_
-from pro.web.refusals import N_
+from pro.web.refusals import N_, NP_
 
 STATES: Mapping[str, str] = {
     "open": NP_("query", "Open"),
