@@ -155,7 +155,7 @@ def test_the_page_begins_with_changes_and_names_what_it_does_not_show(
     assert "<b>Signed in</b>" in desk.page
     assert "<b>Participant pages viewed</b>" in desk.page
     desk.open(f"{PATH}?show=forms&lang=en")
-    assert "<b>Answers of a form</b>" in desk.page
+    assert "<b>Answers saved</b>" in desk.page
     assert "<details><summary>" in desk.page.partition('<table class="st')[2]
     desk.open(f"{PATH}?show=all&lang=en")
     assert "Nothing is left out." in desk.page
