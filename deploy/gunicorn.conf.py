@@ -16,9 +16,9 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import ParseException
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tokens that must not be logged: a link's token or a form's address opens a form, and a key in an address admits the
-# SMS provider.
-SECRET = re.compile(r"/(a|c|f|sms/alibaba)/[^\s'\"]+")
+# Tokens that must not be logged: a link's token or a form's address opens a form, a key in an address admits the SMS
+# provider, and the links of staff set a password.
+SECRET = re.compile(r"/(a|c|f|sms/alibaba|staff/invitation|staff/reset)/[^\s'\"]+")
 
 
 def redact(value: object) -> object:

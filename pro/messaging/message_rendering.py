@@ -47,6 +47,7 @@ class MessageKind:
 # inbound_unknown_more: count further ones of the same number came while the first waits.
 # staff_call, staff_soon: fixed texts that staff send; number and emergency as they are dialled.
 # staff_invitation: to set up an account; the complete link with its token, which works once.
+# staff_reset: to set a forgotten password; the complete link with its token, which works once.
 # staff_text: free text by staff, where two-way texts are allowed: the only message whose text is not fixed.
 MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
     {
@@ -79,6 +80,7 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
         "staff_call": MessageKind("sms", frozenset({"number", "emergency"})),
         "staff_soon": MessageKind("sms", frozenset({"number", "emergency"})),
         "staff_invitation": MessageKind("email", frozenset({"link"})),
+        "staff_reset": MessageKind("email", frozenset({"link"})),
         "staff_text": MessageKind("sms", frozenset({"text"})),
     }
 )

@@ -29,9 +29,11 @@ from pro.models.participant_record import (
     DataCorrection,
     Freeze,
 )
+from pro.models.query import QUERY_STATES, Query, QueryStep
 from pro.models.staff_member import (
     ROLES,
     Absence,
+    PasswordReset,
     RecoveryCode,
     Shift,
     StaffInvitation,
@@ -77,7 +79,11 @@ __all__ = [
     "NO_USE",
     "Participant",
     "ParticipantCard",
+    "PasswordReset",
     "PhoneCall",
+    "QUERY_STATES",
+    "Query",
+    "QueryStep",
     "REQUEST_CHANNELS",
     "ROLES",
     "RecoveryCode",

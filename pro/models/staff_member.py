@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, UtcDateTime
+from pro.db import Base, UtcDateTime, partial_index
 
 ROLES = ("coordinator", "investigator", "nurse", "monitor", "statistician", "administrator")
 
@@ -81,6 +81,35 @@ class StaffInvitation(Base):
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at <= now else "open"
+
+
+class PasswordReset(Base):
+    """A request to set a forgotten password. Every request makes a row, whether the address has an account or not.
+
+    ``email_sealed``: the typed address, encrypted, until the worker has looked for its account; a row without one is
+    deleted then. ``staff_id``, ``fingerprint`` (of the link's token) and ``expires_at`` are set with the email.
+    ``ended_at``: when the link of another request, or another new password, ended this one.
+    """
+
+    __tablename__ = "password_reset"
+    __table_args__ = (partial_index("ix_password_reset_waiting", "email_sealed IS NOT NULL", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email_sealed: Mapped[str | None] = mapped_column(Text)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    fingerprint: Mapped[str | None] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def state(self, now: datetime) -> str:
+        """Return used, ended, expired or open."""
+        if self.used_at is not None:
+            return "used"
+        if self.ended_at is not None:
+            return "ended"
+        return "expired" if self.expires_at is None or self.expires_at <= now else "open"
 
 
 class StaffSession(Base):

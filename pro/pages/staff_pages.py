@@ -31,6 +31,8 @@ from pro.features.participants.pages import (
     participant_views,
 )
 from pro.features.participants.pages import labels as participants_labels
+from pro.features.queries.pages import labels as queries_labels
+from pro.features.queries.pages import views as queries_views
 from pro.features.reports.pages import (
     rule_simulator_views,
     study_overview_views,
@@ -66,6 +68,7 @@ WITH_BLUEPRINT = (
     adverse_events_views,
     data_entry_views,
     data_correction_views,
+    queries_views,
     inbox_views,
     sent_message_views,
     ulcers_views,
@@ -85,6 +88,7 @@ WORDS = (
     alerts_labels,
     adverse_events_labels,
     assessments_labels,
+    queries_labels,
     text_messages_labels,
     ulcers_labels,
     audit_labels,

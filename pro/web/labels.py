@@ -96,6 +96,7 @@ TEMPLATES: Mapping[str, str] = {
     "staff_soon": N_("Notice: we will call"),
     "staff_text": N_("Free-text message"),
     "staff_invitation": N_("Invitation of a colleague"),
+    "staff_reset": N_("Link for a new password"),
 }
 
 TEST_ALERT_STATES: Mapping[str, str] = {

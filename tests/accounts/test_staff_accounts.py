@@ -283,10 +283,13 @@ NURSE = "close_alert mark_stable"
 @pytest.mark.parametrize(
     ("role", "rights"),
     [
-        ("coordinator", f"{READ} {ACT} {LEAD} ask_correction"),
-        ("investigator", f"{READ} {ACT} {LEAD} {NURSE} assess decide decide_correction export_audit freeze"),
+        ("coordinator", f"{READ} {ACT} {LEAD} answer_query ask_correction"),
+        (
+            "investigator",
+            f"{READ} {ACT} {LEAD} {NURSE} answer_query assess decide decide_correction export_audit freeze",
+        ),
         ("nurse", f"{READ} {ACT} {NURSE} ask_correction"),
-        ("monitor", f"{READ} export_audit see_audit"),
+        ("monitor", f"{READ} ask_query export_audit see_audit"),
         ("statistician", "own_account see_answers see_cohort see_dates see_events see_participants see_ulcers"),
         ("administrator", "edit_roster manage_staff own_account see_audit see_drill see_roster"),
         ("nobody", ""),

@@ -20,11 +20,13 @@ ACTS = {
     "close_alert": (ALERT, {"do": "close", "alert": "{alert_id}"}),
     "report_event": (EVENT, {"do": "report"}),
     "confirm_drill": ("/staff/drills/{drill_id}", {}),
+    "answer_query": ("/staff/queries/{query_id}", {"do": "answer", "text": ""}),
     "export_audit": ("/staff/audit", {"do": "export"}),
 }
 # The same of rights that have routes too.
 MORE_ACTS = {
     "log_call": (ALERT, {"do": "call"}),
+    "ask_query": ("/staff/queries/{query_id}", {"do": "ask_again", "text": ""}),
     "mark_stable": (ALERT, {"do": "stable", "alert": "{alert_id}"}),
     "assess": (EVENT, {"do": "end"}),
     "decide": ("/staff/ulcers/1", {"do": "decide"}),

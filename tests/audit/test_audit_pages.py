@@ -32,7 +32,7 @@ def test_the_trail_is_picked_by_number_and_the_address_holds_none(
 ) -> None:
     report_bleeding(app_context, seeded.chinese.checkin)
     desk = signed_in_browser(app, seeded.staff["monitor"])
-    desk.open(PATH)
+    desk.open(f"{PATH}?show=looking")
     assert "Signed in" in desk.page
     answer = desk.post(PATH, do="pick", number="npc-001", kind="alerts", ref="", who="", since="", until="")
     assert answer.location == f"{PATH}?participant={seeded.chinese.id}&kind=alerts"
@@ -128,7 +128,7 @@ def test_what_clinicians_did_is_told_in_the_readers_words(
         person = session.get_one(Participant, seeded.chinese.id)
         work.record(action, person, participant_id=person.id, new=new)
     desk = signed_in_browser(app, seeded.staff["monitor"])
-    desk.open(f"{PATH}?participant={seeded.chinese.id}&lang=zh_Hans")
+    desk.open(f"{PATH}?participant={seeded.chinese.id}&show=all&lang=zh_Hans")
     words = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", desk.page))
     for one in said:
         assert one in words

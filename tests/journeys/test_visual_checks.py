@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pro.db import transaction
+from pro.features.queries import query_service
 from pro.models import Assessment
 from tests.journeys.accessibility import violations
 from tests.journeys.people import DOUBLE_TAP, JourneyChatParticipant, JourneyParticipant, JourneyStaff
@@ -123,6 +124,14 @@ def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     """Yield every staff page."""
     at_desk.page.goto(f"{url}/staff/")
     yield "sign-in"
+    at_desk.page.goto(f"{url}/staff/forgot-password")
+    yield "forgot password"
+    at_desk.page.fill("input[name=email]", "nobody@example.org")
+    at_desk.page.locator("main form button.btn").click()
+    expect(at_desk.page.locator("p.ok")).to_be_visible()
+    yield "forgot password, sent"
+    at_desk.page.goto(f"{url}/staff/reset/nothing")
+    yield "a link that is no longer valid"
     at_desk.opens(f"{url}/staff/")
     yield "board"
     at_desk.page.locator("a[href*='/staff/alerts/']").first.click()
@@ -177,6 +186,15 @@ def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str
     yield "a correction with problems"
     at_desk.page.goto(f"{url}/staff/corrections")
     yield "corrections"
+    at_desk.page.goto(f"{url}/staff/assessments/{study.english.checkin.assessment_id}/queries")
+    yield "queries of a form"
+    at_desk.page.goto(f"{url}/staff/queries")
+    yield "queries"
+    at_desk.page.locator(".list a").first.click()
+    yield "query"
+    at_desk.page.locator("main form button.btn").click()
+    expect(at_desk.page.locator("#errors")).to_be_visible()
+    yield "query with a problem"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/freeze")
     yield "freeze"
     at_desk.page.goto(f"{url}/staff/freeze/{PLAN}")
@@ -346,6 +364,9 @@ def test_staff_pages(
         is_sent = form.submitted_at is not None
     if not is_sent:
         form_browser.press_start(live_site.app_context, study.english.checkin, language="en").finish(bleed=0)
+    with form_browser.unit_of_work(live_site.app_context, study.staff["monitor"].actor) as work:
+        form = work.session.get_one(Assessment, study.english.checkin.assessment_id)
+        query_service.ask_query(work, form, "bleed", "Does this fit the call of that day?")
     at_desk = nurse("coordinator", viewport={"width": width, "height": 900})
     at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang={language}")
     met = strangers(at_desk.page, live_site.url)

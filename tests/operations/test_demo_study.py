@@ -37,6 +37,8 @@ from pro.models import (
     Grading,
     Message,
     Participant,
+    Query,
+    QueryStep,
     Score,
     Signature,
 )
@@ -238,12 +240,23 @@ def test_every_kind_of_story_is_there(work):
     assert sorted(term for term, _person in grades) == ["mucositis_oral", "pain", "pharyngeal_necrosis"]
     outcomes = set(work.session.scalars(select(DataCorrection.outcome)))
     assert outcomes == {"", "approved"}
+    queries = work.session.execute(select(Participant.study_number, Query.state).join(Query).order_by(Query.id))
+    assert [tuple(row) for row in queries] == [("NC-012", "closed"), ("NC-010", "open")]
+    steps = work.session.scalars(select(QueryStep.kind).order_by(QueryStep.id))
+    assert list(steps) == ["asked", "answered", "closed", "asked"]
     reasons = set(work.session.scalars(select(ExpectedForm.missing_reason).where(ExpectedForm.missing_reason != "")))
     assert len(reasons) >= 3
     meanings = set(work.session.scalars(select(Signature.meaning)))
     assert meanings >= {"assessed", "decided", "requested", "approved", "froze"}
     states = {message.status for message in work.session.scalars(select(Message))}
     assert states >= {"sent", "delivered", "failed"}
+
+
+def test_the_courses_reach_month_six(work):
+    query = select(ExpectedForm.visit, ExpectedForm.instrument).where(ExpectedForm.served_at.is_not(None))
+    served = {tuple(row) for row in work.session.execute(query)}
+    # Follow-up begins with month 6, 26 weeks after the last fraction.
+    assert {("follow_up.26", "npc_checkin"), ("follow_up.26", "qlq_c30")} <= served
 
 
 def test_the_study_overview_has_figures(work):

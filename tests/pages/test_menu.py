@@ -25,15 +25,16 @@ WHOLE_MENU = [
     ("see_inbox", "staff.sent.show", "sent", "Sent messages"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
     ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),
+    ("see_answers", "staff.queries.everything", "queries", "Queries"),
     ("see_audit", "staff.audit.show", "audit", "Audit trail"),
     ("manage_staff", "staff.people.everyone", "people", "Accounts"),
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
-    "coordinator": ["events", "ulcers", "sent", "roster", "corrections", "audit"],
-    "investigator": ["events", "ulcers", "sent", "roster", "corrections", "audit"],
-    "nurse": ["events", "ulcers", "sent", "roster", "corrections"],
-    "monitor": ["events", "ulcers", "sent", "roster", "corrections", "audit"],
+    "coordinator": ["events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
+    "investigator": ["events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
+    "nurse": ["events", "ulcers", "sent", "roster", "corrections", "queries"],
+    "monitor": ["events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
     "statistician": [],
     "administrator": [],
 }

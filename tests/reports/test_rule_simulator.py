@@ -138,3 +138,36 @@ def test_invented_forms_are_the_same_for_a_seed_and_unchanged_rules_change_nothi
     assert (once.forms, once.broken, once.changed_forms) == (40, 0, 0)
     assert len(once.weeks) <= 2
     assert once.rules
+
+
+def test_changed_forms_are_counted_by_direction_and_listed_in_its_order(answered: Clinic) -> None:
+    raised = ("id: U09, level: urgent,", "id: U09, level: emergency, advice: general,")
+    found = tried(answered, (E05, E05.replace("2", "2 and chest == 3")), raised).difference
+    assert (found.changed_forms, found.lower, found.higher, found.same_level) == (2, 1, 1, 0)
+    assert [one.is_lower for one in found.changed] == [True, False]
+    assert [one.is_higher for one in found.changed] == [False, True]
+    before, after = found.a_week or (0.0, 0.0)
+    assert before == sum(week.before for week in found.weeks) / len(found.weeks)
+    assert after == sum(week.after for week in found.weeks) / len(found.weeks)
+
+
+def test_all_forms_are_named_too_with_those_that_stay(answered: Clinic) -> None:
+    found = tried(answered, (U09, WITHOUT_U09)).difference
+    assert len(found.named) == found.forms == 3
+    stays = [one for one in found.named if one.before == one.after and not one.gone and not one.gained]
+    assert len(stays) == found.forms - found.changed_forms
+
+
+def test_a_quieter_emergency_rule_is_named_even_if_its_form_stays_an_emergency(
+    any_clinic: Clinic, clock: Clock
+) -> None:
+    any_clinic.start().finish(faint=2, bleed=4)
+    same = tried(any_clinic).difference
+    assert (same.quieter, same.is_safe) == ((), True)
+    found = tried(any_clinic, (E05, E05.replace("2", "2 and chest == 3"))).difference
+    assert (found.lost_emergencies, found.is_safe, found.quieter) == (0, True, ("E05",))
+
+
+def test_a_quieter_urgent_rule_is_no_quieter_emergency_or_ulcer_rule(answered: Clinic) -> None:
+    found = tried(answered, (U09, WITHOUT_U09)).difference
+    assert (found.lower, found.quieter) == (1, ())

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from pro.app_context import AppContext
 from pro.features.reports import rule_simulator
+from tests.support import form_browser
 from tests.support.factories import PLAN, Study
 from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
@@ -150,3 +152,58 @@ def test_the_file_of_the_rules_in_use_is_there_to_be_changed(desk: StaffBrowser)
     answer = desk.open(path)
     assert answer.get_data(as_text=True) == TEXT
     assert FILE in answer.headers["Content-Disposition"]
+
+
+def run(desk: StaffBrowser, text: str) -> str:
+    """Run the stored forms by the plan file ``text``; return the page in English."""
+    desk.open(f"{SIMULATOR}?lang=en")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', desk.page)
+    assert token
+    sent = {"csrf_token": token[1], "weeks": "0", "file": (io.BytesIO(text.encode()), "plan.yaml")}
+    answer = desk.client.post(SIMULATOR, data=sent)
+    assert answer.status_code == 200
+    return html.unescape(answer.get_data(as_text=True))
+
+
+@pytest.fixture
+def answered(app_context: AppContext, seeded: Study) -> Study:
+    form_browser.press_start(app_context, seeded.chinese.checkin).finish(sores=3, sores_int=3)
+    form_browser.press_start(app_context, seeded.english.checkin, language="en").finish(faint=2, bleed=4)
+    return seeded
+
+
+def part(page: str, name: str) -> str:
+    """Return one list of forms."""
+    return page.partition(f'id="{name}"')[2].partition("</section>")[0]
+
+
+def test_the_page_shows_only_the_changed_verdicts_and_says_first_that_no_emergency_was_lost(
+    answered: Study, desk: StaffBrowser
+) -> None:
+    page = run(desk, changed("sores >= 3 or sores_int >= 3", "sores >= 4 and sores_int >= 4"))
+    safe = "No emergency rule and no ulcer rule fires less often or at a lower level."
+    assert safe in page
+    assert page.index(safe) < page.index('<ul class="counts">')
+    assert "NPC-001" in part(page, "changed")
+    assert "NPC-002" not in part(page, "changed")
+    assert "U09 no longer fires" in part(page, "changed")
+    assert {"NPC-001", "NPC-002"} <= set(re.findall(r"NPC-\d+", part(page, "all")))
+    assert 'class="card forms other" id="all"' in page, "hidden until its address is chosen"
+    assert 'class="card forms" id="changed"' in page
+    for name in ("changed", "lower", "all"):
+        assert f'href="#{name}"' in page
+    assert 'href="#higher"' not in page, "no chip for nothing"
+
+
+def test_a_quieter_emergency_rule_is_never_called_safe(answered: Study, desk: StaffBrowser) -> None:
+    page = run(desk, changed(FAINT, '"faint == 2 and chest == 3"'))
+    assert "No emergency rule and no ulcer rule" not in page
+    assert "Emergency or ulcer rules that fire less often or at a lower level: E05." in page
+    assert "keeps its emergency" in page
+
+
+def test_without_a_form_nothing_is_called_safe(desk: StaffBrowser) -> None:
+    page = run(desk, TEXT)
+    assert "No form was answered in this period" in page
+    assert "No emergency rule and no ulcer rule" not in page
+    assert '<ul class="counts">' not in page

@@ -19,6 +19,7 @@ from pro.features.assessments import data_corrections, data_entry
 from pro.features.duty_roster import roster_service
 from pro.features.participants import record_freezes
 from pro.features.participants.treatment_dates import local_date
+from pro.features.queries import query_service
 from pro.features.schedule import enrolment, expected_forms, missed_forms, schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.text_messages import incoming_messages, staff_replies
@@ -42,7 +43,7 @@ TYPED: Mapping[str, str] = {
         ("anchor.reason", "circumstance.reason", "closing.reason", "decision.reason", "event.reason"), REACH
     ),
     **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "correction.reason"), REACH),
-    **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term"), REACH),
+    **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term", "query_step.text"), REACH),
     **dict.fromkeys(("grading.not_serious", "closing.not_serious"), REACH),
 }
 SEALED: Mapping[str, str] = {"inbound.text_sealed": WORDS, "message.body_sealed": REACH}
@@ -54,6 +55,7 @@ UNTYPED = frozenset(
         "message.params_sealed",
         "message.subject",
         "participant.phone_sealed",
+        "password_reset.email_sealed",
         "staff.otp_sealed",
         "staff.phone_sealed",
         "staff_invitation.phone_sealed",
@@ -78,7 +80,7 @@ def build_full_study(app_context: AppContext, study: Study, clock: Clock) -> Ful
     story = _FullStudyBuilder(app_context, study, clock)
     for act in (story.answers, story.is_handled, story.is_graded, story.texts, story.ulcer, story.dates, story.calls):
         act()
-    for act in (story.corrects, story.freezes, story.paper, story.tells, story.manages):
+    for act in (story.corrects, story.queries, story.freezes, story.paper, story.tells, story.manages):
         act()
     return FullStudy({**story.ids, "participant_id": study.chinese.id, "position": 1}, study.chinese.checkin.ref)
 
@@ -274,6 +276,21 @@ class _FullStudyBuilder:
         first = self.by("coordinator", lambda work: ask(work, "bleed", 2))
         self.by("investigator", lambda work: data_corrections.reject_correction(work, self.proof(work), first, REACH))
         self.ids["correction_id"] = self.by("coordinator", lambda work: ask(work, "free_text", f"{NAME}!"))
+
+    def queries(self) -> None:
+        def ask(work: UnitOfWork, item: str) -> tuple[int, int]:
+            form = work.session.get_one(Assessment, self.study.chinese.checkin.assessment_id)
+            row = query_service.ask_query(work, form, item, REACH)
+            return row.id, query_service.read_query(work, row.id, "en").last_step.id
+
+        def answer(work: UnitOfWork, number: int, seen: int) -> int:
+            query_service.take_step(work, number, "answered", REACH, seen)
+            return query_service.read_query(work, number, "en").last_step.id
+
+        number, seen = self.by("monitor", lambda work: ask(work, "free_text"))
+        seen = self.by("coordinator", lambda work: answer(work, number, seen))
+        self.by("monitor", lambda work: query_service.take_step(work, number, "closed", REACH, seen))
+        self.ids["query_id"], _seen = self.by("monitor", lambda work: ask(work, "bleed"))
 
     def freezes(self) -> None:
         def frost(work: UnitOfWork, whole: bool, lifted: bool) -> None:

@@ -46,6 +46,16 @@ class ChangedForm:
     gone: tuple[str, ...]
     lost: tuple[str, ...]
 
+    @property
+    def is_lower(self) -> bool:
+        """True if the new level is lower."""
+        return self.after < self.before
+
+    @property
+    def is_higher(self) -> bool:
+        """True if the new level is higher."""
+        return self.after > self.before
+
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
@@ -73,8 +83,11 @@ class WeekChange:
 class RuleComparison:
     """The effect of the new rules.
 
-    ``changed``: the first ``MAX_NAMED_FORMS`` of ``changed_forms``, those with a lost finding first. ``broken``: forms
-    that one of the two sets could not evaluate. ``silent``: rules about missed forms, which no answered form can show.
+    ``changed``: the first ``MAX_NAMED_FORMS`` of ``changed_forms``: those with a lost finding, then those with a lower
+    level, a higher one, the same one. ``lower`` and ``higher``: number of forms whose level changes. ``named``: the
+    first ``MAX_NAMED_FORMS`` of all forms, changed or not. ``quieter``: emergency and ulcer rules that no longer fire,
+    or fire at a lower level, in at least one form. ``broken``: forms that one of the two sets could not evaluate.
+    ``silent``: rules about missed forms, which no answered form can show.
     """
 
     forms: int
@@ -88,11 +101,28 @@ class RuleComparison:
     lost_ulcers: int
     changed: tuple[ChangedForm, ...]
     silent: tuple[str, ...]
+    lower: int = 0
+    higher: int = 0
+    quieter: tuple[str, ...] = ()
+    named: tuple[ChangedForm, ...] = ()
 
     @property
     def is_safe(self) -> bool:
         """True if no emergency and no suspected ulcer would be lost."""
         return not self.lost_emergencies and not self.lost_ulcers
+
+    @property
+    def same_level(self) -> int:
+        """Changed forms whose level stays: other rules fire, or a suspected ulcer is lost or gained."""
+        return self.changed_forms - self.lower - self.higher
+
+    @property
+    def a_week(self) -> tuple[float, float] | None:
+        """Urgent and emergency alerts a week, before and after, on average; None without a form."""
+        if not self.weeks:
+            return None
+        number = len(self.weeks)
+        return sum(week.before for week in self.weeks) / number, sum(week.after for week in self.weeks) / number
 
 
 @dataclass(slots=True)
@@ -107,8 +137,12 @@ class _FormCounts:
     lost: Counter[str] = field(default_factory=Counter)
     rules: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
     weeks: tuple[Counter[date], Counter[date]] = field(default_factory=lambda: (Counter(), Counter()))
-    worse: list[ChangedForm] = field(default_factory=list)
-    other: list[ChangedForm] = field(default_factory=list)
+    lower: int = 0
+    higher: int = 0
+    quieter: set[str] = field(default_factory=set)
+    # Changed forms by their place in the list: a lost finding, a lower level, a higher one, the same one.
+    kept: tuple[list[ChangedForm], ...] = field(default_factory=lambda: ([], [], [], []))
+    named: list[ChangedForm] = field(default_factory=list)
 
 
 def compare_rules(old: StudyPlan, new: StudyPlan, forms: Iterable[ReplayedForm]) -> RuleComparison:
@@ -138,8 +172,12 @@ def compare_rules(old: StudyPlan, new: StudyPlan, forms: Iterable[ReplayedForm])
         no_longer=counts.no_longer,
         lost_emergencies=counts.lost["emergency"],
         lost_ulcers=counts.lost["ulcer"],
-        changed=tuple((counts.worse + counts.other)[:MAX_NAMED_FORMS]),
+        changed=tuple(form for kept in counts.kept for form in kept)[:MAX_NAMED_FORMS],
         silent=tuple(sorted({rule.id for rule in (*old.rules, *new.rules) if "missed_consecutive" in rule.when.names})),
+        lower=counts.lower,
+        higher=counts.higher,
+        quieter=tuple(sorted(counts.quieter)),
+        named=tuple(counts.named),
     )
 
 
@@ -170,18 +208,34 @@ def _count_form(
         rules.update(found.rule_id for found in verdict.findings)
         weeks[monday] += sum(found.level >= Level.URGENT for found in verdict.findings)
     gone = lost_findings(old, new, before, after)
+    fired_before, fired_after = ({found.rule_id for found in verdict.findings} for verdict in verdicts)
+    gained, dropped = tuple(sorted(fired_after - fired_before)), tuple(sorted(fired_before - fired_after))
+    row = ChangedForm(form.label, form.instrument.id, form.at, before.level, after.level, gained, dropped, gone)
+    if len(counts.named) < MAX_NAMED_FORMS:
+        counts.named.append(row)
+    counts.quieter.update(_quieter_rules(old, before, after))
     if before.findings == after.findings and not gone:
         return
-    fired_before, fired_after = ({found.rule_id for found in verdict.findings} for verdict in verdicts)
     counts.changed += 1
     counts.newly += before.level is Level.NONE
     counts.no_longer += after.level is Level.NONE
+    counts.lower += after.level < before.level
+    counts.higher += after.level > before.level
     counts.lost.update(gone)
-    kept = counts.worse if gone else counts.other
-    if len(kept) < MAX_NAMED_FORMS:
-        gained, dropped = tuple(sorted(fired_after - fired_before)), tuple(sorted(fired_before - fired_after))
-        levels = before.level, after.level
-        kept.append(ChangedForm(form.label, form.instrument.id, form.at, *levels, gained, dropped, gone))
+    place = 0 if gone else 1 if after.level < before.level else 2 if after.level > before.level else 3
+    if len(counts.kept[place]) < MAX_NAMED_FORMS:
+        counts.kept[place].append(row)
+
+
+def _quieter_rules(old: StudyPlan, before: Verdict, after: Verdict) -> set[str]:
+    """Return the emergency and ulcer rules of ``before`` that do not fire in ``after``, or at a lower level."""
+    levels = {found.rule_id: found.level for found in after.findings}
+    return {
+        found.rule_id
+        for found in before.findings
+        if (found.level is Level.EMERGENCY or old.rule(found.rule_id).marks_ulcer)
+        and levels.get(found.rule_id, Level.NONE) < found.level
+    }
 
 
 def _week_changes(counts: _FormCounts) -> tuple[WeekChange, ...]:

@@ -31,6 +31,8 @@ RIGHTS_CHANGE_ACTIONS = (
     "staff.recovery_codes_made",
     "staff.recovery_code_used",
     "staff.password_changed",
+    "staff.reset_sent",
+    "staff.password_reset",
 )
 
 

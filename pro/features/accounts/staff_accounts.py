@@ -15,7 +15,8 @@ from pro.errors import BadData, SignInNeeded
 from pro.features.accounts import attempt_limits, signatures
 from pro.features.accounts.passwords import HashedSecret, hash_secret, is_secret_correct, password_problem
 from pro.features.accounts.phone_numbers import mobile_problem, to_e164
-from pro.models import ROLES, StaffMember, StaffSession
+from pro.messaging import outbox
+from pro.models import ROLES, Message, PasswordReset, StaffMember, StaffSession
 
 # The HTML definition of an email address, limited to ASCII: not every mail server supports other letters.
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
@@ -27,6 +28,8 @@ SESSION_HOURS = 12
 UNVERIFIED_SESSION_LIFETIME = timedelta(minutes=10)
 # ``seen_at`` is updated at most this often, so that most page views write nothing.
 SEEN_INTERVAL = timedelta(minutes=1)
+# Prefix of the outbox key of an email with a link for a new password; the request's id follows.
+RESET_KEY_PREFIX = "staff_reset:"
 
 _OWN = {"own_account"}
 _READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
@@ -44,7 +47,7 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
 _RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
 _AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
+    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event", "answer_query"}),
     # Only investigators assign grades; investigators and nurses may close an alert that was graded.
     "investigator": frozenset(
         _READ
@@ -52,9 +55,10 @@ RIGHTS: Mapping[str, frozenset[str]] = {
         | _RUN
         | _AUDIT
         | {"decide", "decide_correction", "freeze", "assess", "close_alert", "mark_stable", "report_event"}
+        | {"answer_query"}
     ),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
-    "monitor": frozenset(_READ | _AUDIT),
+    "monitor": frozenset(_READ | _AUDIT | {"ask_query"}),
     "statistician": frozenset(
         _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
     ),
@@ -204,6 +208,11 @@ def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: s
     return start_session(work, staff, device)
 
 
+def forget_failures(work: UnitOfWork, email: str, address: str) -> None:
+    """Delete the failed sign-ins of an account from one address: its password has just been set anew."""
+    attempt_limits.reset_failures(work, "password", f"account:{email}:{attempt_limits.network_of(address)}")
+
+
 def start_session(work: UnitOfWork, staff: StaffMember, device: str) -> SignInResult:
     """Start a session for ``staff``, whose password has just been checked.
 
@@ -271,7 +280,7 @@ def pending_step(work: UnitOfWork, entry: StaffLogin) -> str:
 
 
 def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> signatures.CredentialRefusal | None:
-    """Set a new password for the acting staff member and end the other sessions.
+    """Set a new password for the acting staff member; end the other sessions and the links that set another one.
 
     Return None, or a CredentialRefusal if the old password is refused. Raise BadData("staff", fields={"new": ...}) for
     a weak or unchanged password; then the old one is not checked and no attempt is counted.
@@ -286,8 +295,19 @@ def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> 
     staff.password_hash = hash_secret(new)
     staff.password_changed_at = work.now
     work.record("staff.password_changed", staff)
+    end_reset_links(work, staff)
     end_sessions(work, staff.id, "password", except_id=entry.session.id)
     return None
+
+
+def end_reset_links(work: UnitOfWork, staff: StaffMember) -> None:
+    """End every unused link that sets a new password, and drop the emails that are not sent yet."""
+    query = select(PasswordReset).where(
+        PasswordReset.staff_id == staff.id, PasswordReset.used_at.is_(None), PasswordReset.ended_at.is_(None)
+    )
+    for row in work.session.scalars(query):
+        row.ended_at = work.now
+        outbox.drop_messages(work, Message.dedupe_key == f"{RESET_KEY_PREFIX}{row.id}", "not_wanted")
 
 
 def sign_out(work: UnitOfWork, secret: str) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text
 
@@ -89,6 +89,20 @@ class PartialVerification:
         return self.verified.sealed >= self.end
 
 
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """What is known about the chain without verifying it now.
+
+    ``verified_at``: time of the last verification, None if there was none; ``verified_to``: the position up to which
+    the chain was intact then; ``problems``: found then. ``end``: the last position now.
+    """
+
+    verified_at: datetime | None
+    verified_to: int
+    problems: int
+    end: int
+
+
 def digest_of(previous: str, event: AuditEntry) -> str:
     """Return the SHA-256 of the previous digest and the entry's canonical JSON."""
     body = {
@@ -152,6 +166,17 @@ def verify_next_part(work: UnitOfWork, *, anew: bool = False, most: int = MAX_PO
     new = {"after": after, "to": verified.sealed, "problems": len(verified.found), "good": good}
     work.record(VERIFIED_ACTION, work.session.get_one(StaffMember, work.actor.id), new=new)
     return PartialVerification(after, end, verified)
+
+
+def read_chain_state(work: UnitOfWork) -> ChainState:
+    """Return the result of the last verification, and the end of the chain."""
+    query = select(AuditEntry).where(AuditEntry.action == VERIFIED_ACTION).order_by(AuditEntry.id.desc()).limit(1)
+    last = work.session.scalar(query)
+    end, _digest = _last_seal(work)
+    said = last.new if last is not None else None
+    if last is None or said is None:
+        return ChainState(None, 0, 0, end)
+    return ChainState(last.at, int(said["good"][0]), int(said["problems"]), end)
 
 
 def _last_verified(work: UnitOfWork) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from pro.errors import BadData, NotAllowed
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.duty_roster import roster_service
 from pro.features.forms import form_state
-from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participant, Seal, StaffMember
+from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participant, Query, Seal, StaffMember
 
 PAGE_SIZE = 50
 # More rows must be exported in parts; the page says so.
@@ -54,7 +54,7 @@ class AuditFilter:
     """Criteria that select audit entries.
 
     ``ref``: reference of a form. ``who``: the id of an account, or one of OTHER_ACTORS. ``since`` and ``until``: local
-    days, both included.
+    days, both included. ``actions``: only these, () for all; ``without``: actions that are left out.
     """
 
     participant_id: int | None = None
@@ -63,6 +63,7 @@ class AuditFilter:
     since: date | None = None
     until: date | None = None
     actions: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class AuditFact:
 class AuditLine:
     """One audit entry as staff read it.
 
-    ``name``: the staff member, "" for other actors. ``ref`` and ``title``: the form that the entry is about.
+    ``name``: the staff member, "" for other actors. ``ref``, ``title``, ``form_id``: the form that the entry is about.
     ``withheld``: the content is hidden from a role that may not see answers. ``digest``: the seal, "" while unsealed.
     """
 
@@ -103,6 +104,7 @@ class AuditLine:
     reason: str
     withheld: bool
     digest: str = ""
+    form_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,34 @@ class AuditPage:
 
 def audit_page(work: UnitOfWork, pick: AuditFilter, language: str, before: int | None = None) -> AuditPage:
     """Return the 50 newest entries that match ``pick``, with ids smaller than ``before``."""
-    query = _filter_query(work, pick)
+    query = filter_query(work, pick)
     if before is not None:
         query = query.where(AuditEntry.id < before)
     events = list(work.session.scalars(query.order_by(AuditEntry.id.desc()).limit(PAGE_SIZE + 1)))
     shown = events[:PAGE_SIZE]
     return AuditPage(_audit_lines(work, shown, language), shown[-1].id if len(events) > PAGE_SIZE else None)
+
+
+def page_of_entries(work: UnitOfWork, ids: Sequence[int], language: str) -> AuditPage:
+    """Return the page with the entries ``ids``, newest first; one more than a page means that another follows."""
+    query = select(AuditEntry).where(AuditEntry.id.in_(ids[:PAGE_SIZE])).order_by(AuditEntry.id.desc())
+    shown = list(work.session.scalars(query))
+    return AuditPage(_audit_lines(work, shown, language), shown[-1].id if len(ids) > PAGE_SIZE else None)
+
+
+def answers_of_forms(
+    work: UnitOfWork, entries: Mapping[int, Sequence[AuditEntry]], language: str
+) -> Mapping[int, tuple[AuditFact, ...]]:
+    """Return form id -> the answers that its ``entries`` saved, in words; none for a role that may not see answers."""
+    if not staff_accounts.has_right(work.actor.role, "see_answers"):
+        return dict.fromkeys(entries, ())
+    forms = work.session.scalars(select(Assessment).where(Assessment.id.in_(entries)))
+    found = {}
+    for form in forms:
+        words = form_state.form_words(work, form, language)
+        saved = [entry for entry in entries[form.id] if entry.action in ANSWER_ACTIONS]
+        found[form.id] = tuple(fact for entry in saved for fact in _answer_facts(work, entry, form, words))
+    return found
 
 
 def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[AuditLine]:
@@ -132,7 +156,7 @@ def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[Aud
     The export is recorded in the audit trail after them. Raises NotAllowed("too_many") for more than MAX_EXPORTED rows,
     so that no row is left out unnoticed.
     """
-    events = list(work.session.scalars(_filter_query(work, pick).order_by(AuditEntry.id).limit(MAX_EXPORTED + 1)))
+    events = list(work.session.scalars(filter_query(work, pick).order_by(AuditEntry.id).limit(MAX_EXPORTED + 1)))
     if len(events) > MAX_EXPORTED:
         raise NotAllowed("too_many")
     seals: dict[int, str] = {}
@@ -190,7 +214,7 @@ def staff_list(work: UnitOfWork) -> list[tuple[str, str, str]]:
     return [(str(row.id), row.name, row.role) for row in rows]
 
 
-def _filter_query(work: UnitOfWork, pick: AuditFilter) -> Select[AuditEntry]:
+def filter_query(work: UnitOfWork, pick: AuditFilter) -> Select[AuditEntry]:
     """Select the entries that match ``pick``; days are local days of the first study plan."""
     wanted: list[ColumnElement[bool]] = []
     if pick.participant_id is not None:
@@ -208,6 +232,8 @@ def _filter_query(work: UnitOfWork, pick: AuditFilter) -> Select[AuditEntry]:
         wanted.append(AuditEntry.at < _midnight(pick.until, zone) + timedelta(days=1))
     if pick.actions:
         wanted.append(AuditEntry.action.in_(pick.actions))
+    if pick.without:
+        wanted.append(AuditEntry.action.not_in(pick.without))
     return select(AuditEntry).where(*wanted)
 
 
@@ -216,14 +242,16 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _about_form(ref: str) -> ColumnElement[bool]:
-    """Select entries about a form, its alerts, and its correction requests."""
+    """Select entries about a form, its alerts, its correction requests, and its queries."""
     form = select(Assessment.id).where(Assessment.ref == ref)
     alerts = select(Alert.id).where(Alert.assessment_id.in_(form))
     requests = select(DataCorrection.id).where(DataCorrection.assessment_id.in_(form))
+    queries = select(Query.id).where(Query.assessment_id.in_(form))
     return or_(
         and_(AuditEntry.subject == "assessment", AuditEntry.subject_id.in_(form)),
         and_(AuditEntry.subject == "correction", AuditEntry.subject_id.in_(requests)),
         and_(AuditEntry.subject == "alert", AuditEntry.subject_id.in_(alerts)),
+        and_(AuditEntry.subject == "query", AuditEntry.subject_id.in_(queries)),
     )
 
 
@@ -269,19 +297,20 @@ def _audit_lines(
                 reason="" if withheld else privacy.visible_reason(work, event.reason),
                 withheld=withheld and (event.old, event.new, event.reason) != (None, None, ""),
                 digest=(seals or {}).get(event.id, ""),
+                form_id=form.id if form else None,
             )
         )
     return found
 
 
 def _forms_of_events(work: UnitOfWork, events: Sequence[AuditEntry]) -> dict[tuple[str, int], Assessment]:
-    """Return the form of each (subject, id): the subject, or that of its alert or request."""
+    """Return the form of each (subject, id): the subject, or that of its alert, request or query."""
     found: dict[tuple[str, int], Assessment] = {}
     ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
     for part in _batches(sorted(ids)):
         rows = work.session.scalars(select(Assessment).where(Assessment.id.in_(part)))
         found.update({("assessment", row.id): row for row in rows})
-    for table in (Alert, DataCorrection):
+    for table in (Alert, DataCorrection, Query):
         kind = table.__tablename__
         about = {event.subject_id for event in events if event.subject == kind and event.subject_id}
         for part in _batches(sorted(about)):

@@ -23,11 +23,12 @@ from pro.features.operations.demo_courses import CHECKIN, QLQ, QUIET_ANSWERS, UL
 from pro.features.operations.demo_handling import Desk
 from pro.features.operations.demo_timeline import Person, Timeline
 from pro.features.participants import record_freezes
+from pro.features.queries import query_service
 from pro.features.schedule import enrolment, missed_forms, schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.text_messages import conversations, incoming_messages, staff_replies
 from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions
-from pro.models import Alert, Assessment, CallTask, Participant
+from pro.models import Alert, Assessment, CallTask, Participant, Query
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 # The first five miss nothing but what their story says.
@@ -54,6 +55,12 @@ ASKS = "今天做完放疗回来晚，晚上再填可以吗？"
 THANKS = "Thank you, I have sent it."
 STRANGER = "请问放疗科门诊周几开？"
 STOP = "退订"
+ASKED_ABOUT_REST = "The participant wrote on the same day that the night was quiet. Does this answer fit?"
+ANSWERED_ABOUT_REST = "Called the participant: the wrong answer was pressed. A data correction is requested."
+CLOSED_ABOUT_REST = "Agrees with the corrected answer."
+ASKED_ABOUT_FORM = (
+    "Global health is better than at the last visit, all symptoms are worse. Please check with the participant."
+)
 STRANGER_PHONE = "+8613911112222"
 
 
@@ -137,6 +144,11 @@ def begin(timeline: Timeline, desk: Desk, person: Person) -> None:
         timeline.add(timeline.moment(dates.fractions[25], 16, 30), partial(_decide_on_response, timeline, person))
     if dates.last_fraction is not None:
         timeline.add(timeline.moment(dates.last_fraction + 48 * DAY, 15), partial(desk.end_events, person.enrolled))
+    if person.course.number == "NC-010":
+        timeline.add(
+            timeline.moment(timeline.today - 2 * DAY, 15, 20),
+            partial(_ask_query, timeline, person, "", ASKED_ABOUT_FORM),
+        )
     if person.course.number == "NC-018":
         timeline.add(
             timeline.moment(timeline.today - 4 * DAY, 14), partial(_receive, timeline, desk, "+8613800000018", THANKS)
@@ -206,6 +218,18 @@ def _begin_correction(timeline: Timeline, _desk: Desk, person: Person) -> None:
     if last is not None:
         timeline.add(timeline.moment(last + 20 * DAY, 11), partial(_request_correction, timeline, person))
         timeline.add(timeline.moment(last + 21 * DAY, 9, 15), partial(_approve_correction, timeline))
+        timeline.add(
+            timeline.moment(last + 18 * DAY, 16), partial(_ask_query, timeline, person, "Q10", ASKED_ABOUT_REST)
+        )
+        answered, closed = last + 20 * DAY, last + 25 * DAY
+        timeline.add(
+            timeline.moment(answered, 11, 30),
+            partial(_move_query, timeline, person, "coordinator", "answered", ANSWERED_ABOUT_REST),
+        )
+        timeline.add(
+            timeline.moment(closed, 10),
+            partial(_move_query, timeline, person, "monitor", "closed", CLOSED_ABOUT_REST),
+        )
 
 
 def _begin_opt_out(timeline: Timeline, desk: Desk, person: Person) -> None:
@@ -356,12 +380,7 @@ def _log_unanswered_call(timeline: Timeline, person: Person) -> None:
 def _request_correction(timeline: Timeline, person: Person) -> None:
     """Request a correction of a wrong answer about rest."""
     with timeline.acting("coordinator") as work:
-        query = select(Assessment).where(
-            Assessment.participant_id == person.enrolled.id,
-            Assessment.instrument == QLQ,
-            Assessment.submitted_at.is_not(None),
-        )
-        form = work.session.scalars(query.order_by(Assessment.id.desc())).first()
+        form = _newest_qlq(work, person)
         if form is None:
             return
         shape = work.catalogue.instruments[QLQ]
@@ -369,6 +388,32 @@ def _request_correction(timeline: Timeline, person: Person) -> None:
         wanted = 2 if stood == 3 else 3
         wish = CorrectionRequest("Q10", wanted, work.now - 12 * MINUTE, "phone", work.actor.id, CORRECTION_REASON)
         data_corrections.request_correction(work, timeline.proof(), form, wish)
+
+
+def _newest_qlq(work: UnitOfWork, person: Person) -> Assessment | None:
+    query = select(Assessment).where(
+        Assessment.participant_id == person.enrolled.id,
+        Assessment.instrument == QLQ,
+        Assessment.submitted_at.is_not(None),
+    )
+    return work.session.scalars(query.order_by(Assessment.id.desc())).first()
+
+
+def _ask_query(timeline: Timeline, person: Person, item: str, text: str) -> None:
+    """Let the monitor ask about the newest QLQ-C30."""
+    with timeline.acting("monitor") as work:
+        form = _newest_qlq(work, person)
+        if form is not None:
+            query_service.ask_query(work, form, item, text)
+
+
+def _move_query(timeline: Timeline, person: Person, role: str, kind: str, text: str) -> None:
+    """Take the next step of the participant's query."""
+    with timeline.acting(role) as work:
+        row = work.session.scalar(select(Query).where(Query.participant_id == person.enrolled.id))
+        if row is not None:
+            seen = query_service.read_query(work, row.id, "en").last_step.id
+            query_service.take_step(work, row.id, kind, text, seen)
 
 
 def _approve_correction(timeline: Timeline) -> None:

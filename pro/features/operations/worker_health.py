@@ -14,7 +14,7 @@ from pro.features.text_messages import unknown_senders
 from pro.messaging import outbox_backlog
 from pro.models import Alert, Assessment, Heartbeat, Participant
 
-LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
+LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "resets", "outbox", "audit")
 MAX_HEARTBEAT_AGE = timedelta(seconds=60)
 # An idle form that was due for longer was not evaluated.
 MAX_EVALUATION_DELAY = timedelta(minutes=10)

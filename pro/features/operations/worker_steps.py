@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from pro.app_context import AppContext, UnitOfWork
 from pro.core.questionnaire.instrument import Instrument, Value
 from pro.db import transaction
+from pro.features.accounts import password_resets
 from pro.features.alerts import alert_service, test_alerts
 from pro.features.audit import audit_chain
 from pro.features.duty_roster import notifications
@@ -40,7 +41,8 @@ def run_jobs(
     """Run every job once; return how many items were processed.
 
     The jobs evaluate idle forms, process due visit schedules, queue daily digests, escalate alerts, notify staff of
-    urgent texts of unknown numbers, run test alerts, deliver the outbox, and seal the audit trail.
+    urgent texts of unknown numbers, run test alerts, answer requests for a new password, deliver the outbox, and seal
+    the audit trail.
 
     A job that fails is logged and stores no heartbeat; the other jobs run. ``lines``: the calls to providers, kept by
     the caller for ``deliver_outbox``; with them a provider that does not answer delays no job.
@@ -52,6 +54,7 @@ def run_jobs(
         ("escalate", lambda: escalate_alerts(app_context)),
         ("quarantine", lambda: _in_transaction(app_context, unknown_senders.notify_urgent_quarantine)),
         ("drills", lambda: _in_transaction(app_context, run_test_alerts)),
+        ("resets", lambda: _in_transaction(app_context, password_resets.answer_requests)),
         ("outbox", lambda: _deliver_due(app_context, senders, worker, calls)),
         ("audit", lambda: seal_audit_trail(app_context)),
     )

@@ -16,8 +16,8 @@ from pro.models import Alert, Message, Participant, StaffMember
 # An alert's email with this many failed tries is shown, although it is tried again for a day.
 SHOWN_AFTER_TRIES = 3
 # The to-do list shows test alerts on their own, and a phone call in their place would prove nothing. Administrators see
-# staff invitations on the page of accounts.
-EXCLUDED_TEMPLATES = (*test_alerts.ON_CALL_TEMPLATES, "staff_invitation")
+# staff invitations on the page of accounts. A lost link for a new password is asked for again.
+EXCLUDED_TEMPLATES = (*test_alerts.ON_CALL_TEMPLATES, "staff_invitation", "staff_reset")
 MAX_SHOWN = 50
 
 

@@ -27,6 +27,8 @@ KINDS = {
     "papers": "check_answers",
     "today": "log_call",
     "missed": "set_reason",
+    # Only those that wait for the reader's role are read.
+    "queries": "see_answers",
 }
 ActBy = Callable[[Level, datetime], datetime | None]
 
@@ -128,7 +130,10 @@ def _tasks(work: UnitOfWork, to_do_list: ToDoList) -> Iterator[ToDoEntry]:
 
 
 def _records(work: UnitOfWork, to_do_list: ToDoList) -> Iterator[ToDoEntry]:
-    """Yield the records that need a person: forms that close today, paper to verify, missed forms without a reason."""
+    """Yield the records that need a person.
+
+    Forms that close today, paper to verify, missed forms without a reason, queries.
+    """
     for form in to_do_list.awaited.forms:
         if form.today:
             yield ToDoEntry("today", TODAY, 0, form.closes_at, form, _may(work, "today"))
@@ -137,6 +142,8 @@ def _records(work: UnitOfWork, to_do_list: ToDoList) -> Iterator[ToDoEntry]:
         yield ToDoEntry("papers", LATER, 0, paper.entered_at, paper, mine)
     for missed in to_do_list.awaited.unexplained:
         yield ToDoEntry("missed", LATER, 0, to_do_list.now, missed, _may(work, "missed"))
+    for query in to_do_list.queries:
+        yield ToDoEntry("queries", LATER, 0, query.changed_at, query, _may(work, "queries"))
 
 
 def _urgency(level: int, overdue: bool) -> int:

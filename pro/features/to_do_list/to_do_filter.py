@@ -80,6 +80,7 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
         tasks=filter_rows(to_do_list.tasks),
         locked_cards=filter_rows(to_do_list.locked_cards),
         papers=filter_rows(to_do_list.papers),
+        queries=filter_rows(to_do_list.queries),
         endoscopies=filter_rows(to_do_list.endoscopies),
         serious=filter_rows(to_do_list.serious),
         texts=Inbox(
@@ -142,6 +143,7 @@ def _participants_of_study(work: UnitOfWork, to_do_list: ToDoList, study: str) -
         to_do_list.unacknowledged,
         to_do_list.in_progress,
         to_do_list.papers,
+        to_do_list.queries,
         to_do_list.tasks,
         to_do_list.locked_cards,
         to_do_list.endoscopies,

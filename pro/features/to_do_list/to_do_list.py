@@ -20,6 +20,8 @@ from pro.features.duty_roster import notifications, recipients, roster_service
 from pro.features.duty_roster.roster_service import RosterGap
 from pro.features.forms import participant_cards
 from pro.features.forms.participant_cards import LockedCard
+from pro.features.queries import query_service
+from pro.features.queries.query_service import WaitingQuery
 from pro.features.schedule import call_tasks, outstanding_forms
 from pro.features.schedule.call_tasks import CallTaskRow
 from pro.features.schedule.outstanding_forms import OutstandingForms
@@ -52,7 +54,8 @@ class ToDoList:
     unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
     ``serious``: serious adverse events to report, only for roles that may see them. ``untold``: unacknowledged cases
     about which no message has reached a person; ``untold_numbers``: unknown numbers with such texts. ``guesses``: the
-    number of wrong codes in 15 minutes if codes may be guessed, else 0.
+    number of wrong codes in 15 minutes if codes may be guessed, else 0. ``queries``: those that wait for the reader's
+    role.
     """
 
     unacknowledged: list[AlertCase]
@@ -68,6 +71,7 @@ class ToDoList:
     papers: list[UnverifiedPaperForm]
     locked_cards: list[LockedCard]
     corrections: int
+    queries: list[WaitingQuery]
     endoscopies: list[OverdueEndoscopy]
     serious: list[UnreportedEvent]
     untold: list[AlertCase]
@@ -103,6 +107,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         if staff_accounts.has_right(work.actor.role, "make_card")
         else [],
         corrections=assessments_corrections.count_open_requests(work),
+        queries=query_service.waiting_queries(work, language),
         endoscopies=ulcers_endoscopies.overdue_endoscopies(work),
         serious=adverse_event_log.read_unreported_events(work, language)
         if staff_accounts.has_right(work.actor.role, "see_events")

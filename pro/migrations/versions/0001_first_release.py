@@ -13,7 +13,18 @@ branch_labels = None
 depends_on = None
 
 AT = UtcDateTime(timezone=True)
-APPEND_ONLY = ("event", "seal", "answer", "score", "signature", "grading", "handover", "closing", "decision")
+APPEND_ONLY = (
+    "event",
+    "seal",
+    "answer",
+    "score",
+    "signature",
+    "grading",
+    "handover",
+    "closing",
+    "decision",
+    "query_step",
+)
 # What an alert says never changes, so its id is the version of what a page showed (docs/alerts.md).
 FIXED_OF_ALERT = (
     "participant_id",
@@ -40,6 +51,7 @@ def upgrade() -> None:
     _participants()
     _forms()
     _answers()
+    _queries()
     _duty_roster()
     _incoming_messages()
     _alerts()
@@ -64,10 +76,10 @@ def downgrade() -> None:
         ("grading", "adverse_event"),
         ("closing", "handover", "alert_note", "alert", "inbound"),
         ("drill", "absence", "duty"),
-        ("correction", "score", "answer"),
+        ("query_step", "query", "correction", "score", "answer"),
         ("expected", "access", "assessment", "wording"),
         ("card", "freeze", "consent", "circumstance", "anchor", "participant"),
-        ("signature", "attempt", "staff_invitation", "recovery_code", "staff_session", "staff"),
+        ("signature", "attempt", "password_reset", "staff_invitation", "recovery_code", "staff_session", "staff"),
     ):
         for table in tables:
             op.drop_table(table)
@@ -128,6 +140,17 @@ def _accounts() -> None:
         sa.Column("used_at", AT),
         sa.Column("revoked_at", AT),
         sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id")),
+    )
+    _table(
+        "password_reset",
+        sa.Column("email_sealed", sa.Text),
+        sa.Column("asked_at", AT, nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), index=True),
+        sa.Column("fingerprint", sa.String(64), unique=True),
+        sa.Column("expires_at", AT),
+        sa.Column("used_at", AT),
+        sa.Column("ended_at", AT),
+        partial_index("ix_password_reset_waiting", "email_sealed IS NOT NULL", "id"),
     )
     _table(
         "attempt",
@@ -381,6 +404,28 @@ def _answers() -> None:
         sa.Column("note", sa.Text, nullable=False),
         sa.Index("ix_correction_outcome", "outcome", "id"),
         partial_index("uq_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
+    )
+
+
+def _queries() -> None:
+    """Queries of monitors and their steps."""
+    _table(
+        "query",
+        sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False, index=True),
+        sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), nullable=False, index=True),
+        sa.Column("item", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("opened_at", AT, nullable=False),
+        sa.Column("changed_at", AT, nullable=False),
+        sa.Index("ix_query_state", "state", "changed_at"),
+    )
+    _table(
+        "query_step",
+        sa.Column("query_id", sa.Integer, sa.ForeignKey("query.id"), nullable=False, index=True),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("at", AT, nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
     )
 
 

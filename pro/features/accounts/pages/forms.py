@@ -7,10 +7,11 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, RadioField, SelectField, StringField, TelField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
 from pro.features.accounts.pages.labels import REFUSALS
 from pro.features.accounts.passwords import PASSWORD_AT_MOST
+from pro.features.accounts.staff_accounts import EMAIL, EMAIL_AT_MOST
 from pro.web import request_context
 from pro.web.forms import choices, trim
 from pro.web.labels import LANGUAGES, ROLES
@@ -123,6 +124,20 @@ class PhoneForm(AccountForm):
     """Form for the phone number that gets urgent text messages."""
 
     phone = TelField(N_("Mobile number for alerts"), filters=[trim])
+
+
+class ForgottenForm(AccountForm):
+    """Form to ask for a link that sets a new password."""
+
+    email = EmailField(
+        N_("Email"),
+        filters=[trim],
+        validators=[
+            DataRequired(N_("Enter your email address.")),
+            Length(max=EMAIL_AT_MOST, message=REFUSALS["email_invalid"]),
+            Regexp(rf"{EMAIL.pattern}\Z", EMAIL.flags, REFUSALS["email_invalid"]),
+        ],
+    )
 
 
 class SignInForm(FlaskForm):

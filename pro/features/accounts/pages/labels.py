@@ -75,6 +75,8 @@ RIGHTS: Mapping[str, str] = {
     "decide": N_("Sign decisions on treatment and study"),
     "ask_correction": N_("Request data corrections"),
     "decide_correction": N_("Approve or reject data corrections"),
+    "ask_query": N_("Ask queries about answers and forms, and close them"),
+    "answer_query": N_("Answer queries"),
     "freeze": N_("Freeze and unfreeze records"),
     "record_consent": N_("Record consents and withdrawals"),
     "manage_staff": N_("Manage accounts: invite, change roles, deactivate"),
@@ -95,6 +97,8 @@ CHANGES: Mapping[str, str] = {
     "staff.recovery_codes_made": N_("New recovery codes"),
     "staff.recovery_code_used": N_("Recovery code used"),
     "staff.password_changed": N_("Password changed"),
+    "staff.reset_sent": N_("Link for a new password sent by email"),
+    "staff.password_reset": N_("New password set by an emailed link"),
 }
 
 INVITATIONS: Mapping[str, str] = {
@@ -129,6 +133,9 @@ notices.add(
     ),
 )
 notices.add("password_changed", N_("Your password has been changed. Your other sessions have ended."), good=True)
+notices.add(
+    "password_reset", N_("Your new password is set. All your other sessions have ended, on every device."), good=True
+)
 notices.add("session_ended", N_("Session ended."), good=True)
 notices.add("sessions_ended", N_("Sessions ended."), good=True)
 notices.add("invited", N_("The invitation email is being sent. Its link works for 72 hours."), good=True)

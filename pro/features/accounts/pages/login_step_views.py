@@ -1,4 +1,4 @@
-"""Views of the sign-in after the password: verification code, and accepting an invitation."""
+"""Views beside the password: verification code, accepting an invitation, and setting a forgotten password."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData, CodeExpired, NotFound
-from pro.features.accounts import invitations, second_factor, staff_accounts
+from pro.features.accounts import invitations, password_resets, second_factor, staff_accounts
 from pro.features.accounts.invitations import InvitationDetails
 from pro.features.accounts.pages import page_guard, unsaved_text
-from pro.features.accounts.pages.forms import CodeForm, FirstPasswordForm
+from pro.features.accounts.pages.forms import CodeForm, FirstPasswordForm, ForgottenForm
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.accounts.staff_accounts import StaffLogin
@@ -105,6 +105,64 @@ def accept_invitation(token: str) -> ResponseReturnValue:
     return page_guard.set_session_cookie(cast(Response, answer), made.secret)
 
 
+@pages.get("/forgot-password", endpoint="forgotten")
+def show_forgotten() -> ResponseReturnValue:
+    """Show the form to ask for a link, or the sentence that follows every request."""
+    return render_template(
+        "accounts/forgot_password.html",
+        form=ForgottenForm(formdata=None),
+        sent=request.args.get("sent") == "1",
+        locked_until=None,
+    )
+
+
+@pages.post("/forgot-password", endpoint="forgotten_sent")
+def request_new_password() -> ResponseReturnValue:
+    """Store the request. The answer is the same for every address."""
+    form = ForgottenForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/forgot_password.html", form=form, sent=False, locked_until=None), 400
+    work = request_context.work()
+    allowed = password_resets.request_reset(work, form.email.data or "", request.remote_addr or "")
+    if allowed.until is not None:
+        page = render_template("accounts/forgot_password.html", form=form, sent=False, locked_until=allowed.until)
+        return page, 429
+    return redirect(url_for("staff.steps.forgotten", sent=1), code=303)
+
+
+@pages.get("/reset/<token>", endpoint="reset")
+def show_reset(token: str) -> ResponseReturnValue:
+    """Show the form for the new password. The link stays open, because email scanners request the page too."""
+    try:
+        _row, staff = password_resets.read_open_reset(request_context.work(), token)
+    except (NotFound, CodeExpired) as over:
+        return _reset_over_page(over)
+    return _reset_page(staff, token, FirstPasswordForm(formdata=None))
+
+
+@pages.post("/reset/<token>", endpoint="reset_done")
+def set_new_password(token: str) -> ResponseReturnValue:
+    """Set the new password and redirect to the next step of the sign-in."""
+    work = request_context.work()
+    try:
+        _row, staff = password_resets.read_open_reset(work, token)
+        form = FirstPasswordForm()
+        if not form.validate_on_submit():
+            return _reset_page(staff, token, form, 400)
+        made = password_resets.set_new_password(
+            work, token, form.password.data, request.remote_addr or "", request_device()
+        )
+    except BadData as bad:
+        form.refuse(bad.details["fields"])
+        return _reset_page(staff, token, form, 400)
+    except (NotFound, CodeExpired) as over:
+        return _reset_over_page(over)
+    if made.entry is None or made.secret is None:
+        return _reset_over_page(CodeExpired("used"))
+    notify("password_reset")
+    return page_guard.set_session_cookie(cast(Response, redirect_to_next_step(made.entry)), made.secret)
+
+
 def _code_page(form: CodeForm, refusal: CredentialRefusal | None = None, status: int = 200) -> ResponseReturnValue:
     if refusal and refusal.why != "locked":
         form.refuse({"code": f"code_{refusal.why}"})
@@ -125,3 +183,14 @@ def _invitation_over_page(why: NotFound | CodeExpired | BadData) -> ResponseRetu
     request_context.discard()
     reason = why.why if isinstance(why, CodeExpired) else "unknown"
     return render_template("accounts/invitation_over.html", reason=reason), 404 if isinstance(why, NotFound) else 410
+
+
+def _reset_page(staff: SignedInStaff, token: str, form: FirstPasswordForm, status: int = 200) -> ResponseReturnValue:
+    request_context.set_language(staff.language)
+    return render_template("accounts/reset_password.html", form=form, token=token), status
+
+
+def _reset_over_page(why: NotFound | CodeExpired) -> ResponseReturnValue:
+    request_context.discard()
+    reason = why.why if isinstance(why, CodeExpired) else "unknown"
+    return render_template("accounts/reset_over.html", reason=reason), 404 if isinstance(why, NotFound) else 410

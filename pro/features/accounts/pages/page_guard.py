@@ -34,7 +34,7 @@ KEPT_FILTERS = (
     *("part", "phase", "state", "form", "order", "by"),
 )
 # First part of the addresses of sign-in pages, to which no sign-in redirects.
-SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation")
+SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation", "forgot-password", "reset")
 
 
 # Browsers resolve "/." and "%" to other addresses; no address of this application contains either.

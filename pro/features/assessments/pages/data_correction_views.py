@@ -19,6 +19,7 @@ from pro.features.assessments.pages.data_entry_views import TypedAnswers
 from pro.features.assessments.paper_forms import Question
 from pro.features.duty_roster import roster_service
 from pro.features.participants.pages.forms import CorrectionDecisionForm, CorrectionForm
+from pro.features.queries import query_service
 from pro.web import request_context
 from pro.web.forms import choices
 from pro.web.notices import notify
@@ -181,6 +182,7 @@ def _render_form(
         "typed": typed,
         "why": why,
         "rows": data_corrections.list_corrections(request_context.work(), request_context.language(), assessment.id),
+        "queries": query_service.queries_of_form(request_context.work(), assessment.id, request_context.language()),
         "refusals": REFUSALS,
     }
     return render_template("assessments/correct.html", **found), status

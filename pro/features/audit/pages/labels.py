@@ -11,6 +11,7 @@ from flask import Flask
 
 from pro.features.accounts.pages.labels import CHANGES
 from pro.features.alerts.pages.labels import NO_EVENT
+from pro.features.audit import audit_groups
 from pro.features.audit.audit_trail import AuditFact, AuditLine
 from pro.features.schedule.pages.labels import anchor_shown, day_shown
 from pro.features.ulcers.pages.labels import ABOUT, RESULTS, STATES
@@ -104,6 +105,10 @@ SENTENCES: Mapping[str, str] = {
     "participant.trend_hidden": N_("Own earlier answers no longer shown after sending, at the participant’s wish"),
     "participant.withdrawn": N_("Withdrawal recorded: all access closed"),
     "plan.renewed": N_("Visit schedule updated to a new plan version"),
+    "query.answered": N_("Query answered"),
+    "query.asked": N_("Query asked"),
+    "query.asked_again": N_("Query asked again"),
+    "query.closed": N_("Query closed"),
     "receipt.early": N_("Delivery receipt arrived before its message was stored"),
     "reminder.dropped": N_("Reminder skipped"),
     "signature.given": N_("Signed"),
@@ -123,7 +128,7 @@ SENTENCES: Mapping[str, str] = {
 
 # Kind of entry -> the first parts of its actions.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "answers": ("answers", "assessment", "correction"),
+    "answers": ("answers", "assessment", "correction", "query"),
     "alerts": ("alert", "adverse_event", "grading"),
     "dates": ("anchors", "circumstance", "plan", "expected", "endoscopy", "decision"),
     "messages": ("message", "receipt", "reminder", "text", "inbound"),
@@ -149,6 +154,14 @@ KIND_WORDS: Mapping[str, str] = {
     "accounts": N_("Accounts and signatures"),
     "records": N_("Audit trail, freezes and wording"),
     "seen": N_("Viewed records"),
+}
+# Chips of the page, in their order.
+GROUP_WORDS: Mapping[str, str] = {
+    audit_groups.CHANGES: N_("Changes and decisions"),
+    audit_groups.FORMS: N_("Forms answered"),
+    audit_groups.MESSAGES: N_("Messages"),
+    audit_groups.LOOKING: N_("Looking and signing in"),
+    audit_groups.ALL: N_("Everything"),
 }
 
 # Reasons that the program gives itself.
@@ -377,6 +390,11 @@ def format_timestamp(at: datetime) -> str:
     )
 
 
+def audit_time(at: datetime) -> str:
+    """Return a time to the second at the site: 2026-03-02 09:00:00. The foot of the page names the zone."""
+    return f"{at.astimezone(ZoneInfo(request_context.state().zone)):%Y-%m-%d %H:%M:%S}"
+
+
 def _term_name(key: str) -> str:
     """Return the name of a CTCAE term."""
     words = request_context.app_context().catalogue.term_words.get(request_context.language(), {}).get(key)
@@ -415,6 +433,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         audit_sentence=action_sentence,
         audit_who=actor_name,
+        audit_time=audit_time,
         fact_name=fact_name,
         fact_value=fact_value,
         reason_shown=reason_shown,

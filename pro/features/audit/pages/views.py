@@ -16,10 +16,11 @@ from pro.errors import BadData, NotAllowed
 from pro.exports.csv_format import rows_to_csv
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
-from pro.features.audit import audit_chain, audit_trail
+from pro.features.audit import audit_chain, audit_groups, audit_trail
 from pro.features.audit.audit_trail import AuditFilter, AuditLine
 from pro.features.audit.pages import labels
 from pro.features.audit.pages.labels import (
+    GROUP_WORDS,
     KIND_WORDS,
     KINDS,
     action_sentence,
@@ -97,7 +98,7 @@ def install(state: BlueprintSetupState) -> None:
     pages, "", endpoint="show", right="see_audit", title=N_("Audit trail"), menu=90, way_back=N_("the audit trail")
 )
 def show_audit(staff: SignedInStaff) -> ResponseReturnValue:
-    """Show one page of the audit trail.
+    """Show one page of the audit trail: ``show`` in the address is a group, by default changes and decisions.
 
     The address holds numbers only: a post turns a typed participant number into an id.
     """
@@ -176,13 +177,17 @@ def _audit_page(
 ) -> ResponseReturnValue:
     work = request_context.work()
     before = request.args.get("before", "")
-    found = audit_trail.audit_page(work, pick, request_context.language(), read_id(before))
-    kind = request.args.get("kind", "")
+    kind, show = request.args.get("kind", ""), _chosen_group()
+    found = audit_groups.read_page(work, pick, show, request_context.language(), read_id(before))
     shown = {
-        "trail": found,
+        "found": found,
+        "trail": found.page,
+        "show": "" if kind in KINDS else show,
+        "groups": GROUP_WORDS,
+        "chain": audit_chain.read_chain_state(work),
         "form": form or _filter_form(None, pick, kind),
         "address": _address_arguments(pick, kind),
-        "picked": _address_arguments(pick, kind) != {},
+        "picked": pick != AuditFilter(),
         "first": not before,
         "checked": checked,
         "refused": REFUSALS.get(refused, refused),
@@ -202,12 +207,17 @@ def _filter_form(typed: Mapping[str, str] | None, pick: AuditFilter | None = Non
     ]
     form.who.choices = choices([("", say(N_("All staff"))), *accounts, *others])
     kinds = [(key, say(text)) for key, text in KIND_WORDS.items()]
-    form.kind.choices = choices([("", say(N_("Everything"))), *kinds])
+    form.kind.choices = choices([("", say(N_("All kinds"))), *kinds])
     if pick is not None:
         form.number.data = audit_trail.study_number(request_context.work(), pick.participant_id)
         form.ref.data, form.who.data, form.kind.data = pick.ref, pick.who, kind
         form.since.data, form.until.data = pick.since, pick.until
     return form
+
+
+def _chosen_group() -> str:
+    show = request.args.get("show", "")
+    return show if show in audit_groups.GROUPS else audit_groups.CHANGES
 
 
 def _filter_of_address() -> AuditFilter:
@@ -231,6 +241,8 @@ def _address_arguments(pick: AuditFilter, kind: str) -> dict[str, str]:
         "since": pick.since.isoformat() if pick.since else "",
         "until": pick.until.isoformat() if pick.until else "",
         "kind": kind if kind in KINDS else "",
+        # The kind of the filter selects what the chip would.
+        "show": _chosen_group().replace(audit_groups.CHANGES, "") if kind not in KINDS else "",
     }
     return {name: text for name, text in said.items() if text}
 

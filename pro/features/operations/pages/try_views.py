@@ -24,13 +24,15 @@ FIRST_LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
         (N_("Try a change of an alert rule on all answers so far."), "/staff/simulator"),
     ),
     "coordinator": (
-        (N_("23 participants, from the days before treatment to month 3 after radiotherapy."), "/staff/participants"),
+        (N_("23 participants, from the days before treatment to month 6 after radiotherapy."), "/staff/participants"),
         (N_("Two forms of NC-004 are missing without a reason."), "/staff/"),
+        (N_("The monitor asks about a form of NC-010: answer the query."), "/staff/queries"),
         (N_("One night in the coming week has a gap in the duty roster."), "/staff/roster"),
     ),
     "monitor": (
         (N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/cohort"),
         (N_("Adverse events, and where answers suggest more than was recorded."), "/staff/events/discordance"),
+        (N_("One query is open, one is closed: ask one next to a received form."), "/staff/queries"),
         (N_("Who did what and when; the sealed entries can be verified."), "/staff/audit"),
     ),
     "statistician": ((N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/cohort"),),

@@ -25,6 +25,8 @@ WEEKS_BACK = (4, 12, 26, 0)
 # Time limit of a simulation in seconds; older forms are left out, and the page says so.
 SECONDS = 15.0
 GENERATED = 500
+# Rows of the list of changed forms, and of each other list; all of them are counted.
+MOST_ROWS = (100, 50)
 NO_FILE = N_("Choose a plan file first: the study’s plan file with your changes.")
 NOT_TEXT = N_("This is not a text file. Choose the study’s plan file (.yaml) with your changes.")
 INVALID_PLAN = N_("This file cannot be used as it is. Correct it and choose it again:")
@@ -108,6 +110,7 @@ def _page(
         weeks=_chosen_weeks(),
         source=request.form.get("source", "stored"),
         generated=GENERATED,
+        most=MOST_ROWS,
         run=run,
         found=difference,
         version=version,

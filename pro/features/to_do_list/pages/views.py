@@ -19,7 +19,7 @@ from pro.web.refusals import N_
 # Values of ``show`` beside the kinds of entries: every open form, which the list itself leaves out.
 OPEN_FORMS = "forms"
 # More rows of these kinds would hide the others; the rest is on a page of their own.
-MOST_ROWS = {"today": 10, "missed": 5}
+MOST_ROWS = {"today": 10, "missed": 5, "queries": 5}
 
 
 @staff_page(
