@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 
+from pro.core.schedule import treatment_phase
 from pro.core.schedule.anchors import AnchorProblem
+from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import PlanWords, VisitSchedule
 from pro.models import TASK_KINDS
 from pro.web import notices, request_context, typography
@@ -104,10 +106,44 @@ def task_reason(kind: str) -> str:
     return request_context.translator().gettext(known.why.key) if known and known.why else ""
 
 
+def phase_shown(plan_id: str, phase: TreatmentPhase | None) -> str:
+    """Return a phase in words: Radiotherapy, fraction 12 of 28; "" if it is not known."""
+    if phase is None:
+        return ""
+    words = request_context.work().catalogue.plan_words[plan_id, request_context.language()]
+    said = _phase_sentence(words, phase)
+    watch = words.anchors.get(phase.watch, phase.watch)
+    return request_context.translator().gettext(N_("%(one)s · %(other)s"), one=said, other=watch) if watch else said
+
+
+def _phase_sentence(words: PlanWords, phase: TreatmentPhase) -> str:
+    """Return the phase without the period that runs beside it."""
+    say = request_context.translator().gettext
+    if phase.state == treatment_phase.BEFORE:
+        return say(N_("Before treatment"))
+    if phase.state in (treatment_phase.WITHDRAWN, treatment_phase.DIED):
+        on = day_shown(phase.since) if phase.since else ""
+        left = phase.state == treatment_phase.WITHDRAWN
+        return say(N_("Withdrawn %(on)s") if left else N_("Died %(on)s"), on=on)
+    name = words.phases.get(phase.name, phase.name) or words.anchors.get(phase.start, phase.start)
+    values = {"phase": name, "number": phase.number, "most": phase.most, "day": phase.day}
+    if phase.stopped:
+        ended = N_("%(phase)s, ended after fraction %(number)s of %(most)s (day %(day)s)")
+        return say(ended if phase.daily else N_("%(phase)s, ended after cycle %(number)s (day %(day)s)"), **values)
+    if phase.has_count:
+        counted = N_("%(phase)s, fraction %(number)s of %(most)s")
+        return say(counted if phase.daily else N_("%(phase)s, cycle %(number)s"), **values)
+    return say(N_("%(phase)s, day %(day)s") if phase.day else N_("%(phase)s, from today"), **values)
+
+
 def install(app: Flask) -> None:
     """Register the functions that staff templates use for the visit schedule."""
     app.jinja_env.globals.update(
-        anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown, task_reason=task_reason
+        anchor_shown=anchor_shown,
+        day_shown=day_shown,
+        window_shown=window_shown,
+        task_reason=task_reason,
+        phase_shown=phase_shown,
     )
 
 
