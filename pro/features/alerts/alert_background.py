@@ -106,7 +106,7 @@ def read_background(work: UnitOfWork, participant: Participant, case_key: str, l
     plan = work.catalogue.plans.get(participant.plan)
     given = _recorded_treatments(work, participant)
     duty = recipients.read_duty_state(work)
-    earlier = _earlier_cases(work, participant, case_key, language)
+    earlier = list_cases(work, participant, language, but=case_key)
     ulcer = _ulcer_fact(work, participant)
     return AlertBackground(
         phase=_phase(work, plan, given, language) if plan else "",
@@ -199,11 +199,11 @@ def _newest_doses(
     return tuple(found)
 
 
-def _earlier_cases(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> tuple[EarlierCase, ...]:
-    """Return the participant's other cases, the newest first."""
+def list_cases(work: UnitOfWork, participant: Participant, language: str, *, but: str = "") -> tuple[EarlierCase, ...]:
+    """Return the participant's cases without that of the source ``but``, the newest first."""
     query = (
         select(Alert)
-        .where(Alert.participant_id == participant.id, Alert.source != case_key, Alert.superseded_at.is_(None))
+        .where(Alert.participant_id == participant.id, Alert.source != but, Alert.superseded_at.is_(None))
         .order_by(Alert.level.desc(), Alert.raised_at.desc(), Alert.id)
     )
     cases: dict[str, list[Alert]] = {}

@@ -85,7 +85,7 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
             id=person.id,
             study_number=person.study_number,
             language=person.language,
-            status=_status(person, mistakes),
+            status=status_of(person, mistakes),
             last_answer_at=last.get(person.id),
             due=due.get(person.id, []),
             open_level=Level(highest[person.id].level) if person.id in highest else Level.NONE,
@@ -95,7 +95,8 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
     ]
 
 
-def _status(person: Participant, mistakes: Collection[int]) -> str:
+def status_of(person: Participant, mistakes: Collection[int]) -> str:
+    """Return the status of ``person``, as in ``ParticipantRow``; ``mistakes``: who was enrolled by mistake."""
     if person.died_at:
         return "died"
     if person.id in mistakes:

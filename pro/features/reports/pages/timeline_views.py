@@ -6,7 +6,7 @@ import io
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from flask import Blueprint, render_template, send_file
+from flask import Blueprint, redirect, render_template, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.core.figures import plot_geometry
@@ -45,10 +45,17 @@ NOT_DRAWN = {
 }
 
 
-@staff_page(pages, "/course", endpoint="course", right="see_answers", section="participants")
+@staff_page(pages, "/timeline", endpoint="course", right="see_answers", section="participants")
 def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the timeline, the symptoms by week and the scores, each with its table."""
     return _timeline_page(participant_id)
+
+
+@pages.get("/course", endpoint="old_address")
+@needs("see_answers")
+def redirect_to_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Lead from the former address of the timeline, which colleagues may have kept, to the tab."""
+    return redirect(url_for("staff.course.course", participant_id=participant_id), code=301)
 
 
 @pages.get("/pre-dose.pdf", endpoint="card")
@@ -67,7 +74,7 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
         "reports/pre_dose_summary.html",
         card=found,
         plan=work.catalogue.shown_plan(person.plan),
-        **_template_functions(),
+        **template_functions(),
     )
     # Releases the write transaction: the PDF takes a second or two.
     request_context.release()
@@ -103,11 +110,12 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
         scored=score_trends.read_score_trends(work, record, language),
         instrument=work.catalogue.shown_instrument(score_trends.checkin_of(work, record)),
         problem=problem,
-        **_template_functions(),
+        **template_functions(),
     )
 
 
-def _template_functions() -> dict[str, Any]:
+def template_functions() -> dict[str, Any]:
+    """Return the functions that a template with plots of scores uses."""
     return {
         "day": format_day,
         "trend": plot_trend,

@@ -81,6 +81,11 @@ def day_shown(on: date) -> str:
     return request_context.when(noon, N_("EEE d MMM") if _this_year(noon) else N_("EEE d MMM y"))
 
 
+def short_day(on: date) -> str:
+    """Return a day without weekday and year, for the head of a narrow column: 2 Mar."""
+    return request_context.when(datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone)), N_("d MMM"))
+
+
 def window_shown(opens: datetime, closes: datetime) -> str:
     """Return a visit window as first and last day, or one day with hours.
 
@@ -141,6 +146,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         anchor_shown=anchor_shown,
         day_shown=day_shown,
+        short_day=short_day,
         window_shown=window_shown,
         task_reason=task_reason,
         phase_shown=phase_shown,

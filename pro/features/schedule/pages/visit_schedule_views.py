@@ -14,7 +14,7 @@ from pro.core.study_plan import PlanWords
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants import consent_records
-from pro.features.participants.pages import participant_page
+from pro.features.participants.pages import participant_page, participant_tabs
 from pro.features.schedule import enrolment, expected_forms, schedule_service, visit_schedule
 from pro.features.schedule.pages import labels
 from pro.features.schedule.pages.forms import MissedReasonForm, TreatmentDateForm
@@ -274,15 +274,20 @@ def _preview_page(
     return page, 409 if stale else 200
 
 
-@staff_page(pages, "/calendar", endpoint="calendar", right="see_dates", section="participants")
-def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show the visit schedule: every expected form with its state."""
-    person = participant_page.read_participant(request_context.work(), participant_id)
-    request_context.work().record("participant.seen", person, participant_id=participant_id)
-    return _expected_forms_page(participant_id, MissedReasonForm(formdata=None))
+@staff_page(pages, "/forms", endpoint="calendar", right="see_dates", section="participants")
+def show_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Show the tab Forms: expected and received forms, the opened one, and how to send or enter one."""
+    return participant_tabs.forms_page(participant_id)
 
 
-@pages.post("/calendar", endpoint="explain")
+@pages.get("/calendar", endpoint="old_address")
+@needs("see_dates")
+def redirect_to_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Lead from the former address of the expected forms, which colleagues may have kept, to the tab."""
+    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=301)
+
+
+@pages.post("/forms", endpoint="explain")
 @needs("set_reason")
 def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Record the reason of a missing form.
@@ -302,17 +307,10 @@ def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseRet
     if form.reason.data and form.reason.data not in MISSING_REASONS:
         form.reason.errors, is_valid = [REFUSALS["unknown"]], False
     if not is_valid:
-        return _expected_forms_page(participant_id, form, status=400)
+        return participant_tabs.forms_page(participant_id, reason=form, status=400)
     expected_forms.set_missing_reason(
         request_context.work(), missed[form.expected.data], form.reason.data, form.note.data or ""
     )
     notify("reason_set")
     target = url_for("staff.dates.calendar", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
     return redirect(target, code=303)
-
-
-def _expected_forms_page(participant_id: int, form: MissedReasonForm, status: int = 200) -> ResponseReturnValue:
-    person = participant_page.read_participant(request_context.work(), participant_id)
-    request_context.set_zone(person.time_zone)
-    page = visit_schedule.read_expected_forms_page(request_context.work(), person, request_context.language())
-    return render_template("schedule/expected_forms.html", page=page, counts=page.counts, form=form), status

@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
-from pro.features.participants.pages import participant_page
+from pro.features.participants.pages import participant_page, participant_tabs
 from pro.features.text_messages import conversations, staff_replies, unknown_senders
 from pro.features.text_messages.pages.forms import AssignForm, DismissForm, FixedTextForm, FreeTextForm, RefusableForm
 from pro.web import request_context
@@ -24,7 +24,7 @@ FILTERS = ("unread", "unknown")
 
 def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
     """Show the conversation with the reply that was ``typed`` before a sign-in."""
-    return _render_conversation(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
+    return participant_tabs.messages_page(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
 
 
 @staff_page(
@@ -51,8 +51,9 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     kept=UnsavedTextRule(restore_conversation, "reply_text", field="text", notice="not_sent_yet"),
 )
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show the conversation with one participant."""
-    return _render_conversation(participant_id)
+    """Lead to the conversation with one participant, which is a tab of the participant."""
+    show = request.args.get("show") or None
+    return redirect(url_for("staff.participants.messages", participant_id=participant_id, show=show), code=303)
 
 
 @pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
@@ -65,7 +66,7 @@ def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseRe
         participant_page.read_participant(request_context.work(), participant_id)
         done = conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
         notify("texts_read", count=done) if done else notify("texts_read_before")
-        return redirect(url_for("staff.inbox.one", participant_id=participant_id), code=303)
+        return redirect(url_for("staff.participants.messages", participant_id=participant_id), code=303)
     if doing == "fixed":
         return _send_reply(participant_id, FixedTextForm(request.form))
     if doing == "free":
@@ -104,7 +105,7 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
                 (form.reason.data or "") if fine or not form.reason.errors else "",
             )
             notify("text_assigned")
-            return redirect(url_for("staff.inbox.one", participant_id=row.participant_id), code=303)
+            return redirect(url_for("staff.participants.messages", participant_id=row.participant_id), code=303)
         unknown_senders.dismiss_text(request_context.work(), inbound_id, form.reason.data or "")
     except BadData as refusal:
         _place_refusal(form, refusal)
@@ -126,7 +127,7 @@ def _send_reply(participant_id: int, form: FixedTextForm | FreeTextForm) -> Resp
     if isinstance(form, FixedTextForm):
         form.kind.choices = choices(staff_replies.fixed_texts(request_context.work(), person).items())
     if not form.validate_on_submit():
-        return _render_conversation(participant_id, form, status=400)
+        return participant_tabs.messages_page(participant_id, form, status=400)
     try:
         if isinstance(form, FixedTextForm):
             staff_replies.send_reply(request_context.work(), person, form.kind.data)
@@ -134,33 +135,19 @@ def _send_reply(participant_id: int, form: FixedTextForm | FreeTextForm) -> Resp
             staff_replies.send_reply(request_context.work(), person, staff_replies.FREE, form.text.data or "")
     except BadData as refusal:
         _place_refusal(form, refusal)
-        return _render_conversation(participant_id, form, status=400)
+        return participant_tabs.messages_page(participant_id, form, status=400)
     except NotAllowed as refusal:
         form.refuse({"kind" if isinstance(form, FixedTextForm) else "text": refusal.why})
-        return _render_conversation(participant_id, form, status=400)
+        return participant_tabs.messages_page(participant_id, form, status=400)
     conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
     notify("text_queued")
-    return redirect(url_for("staff.inbox.one", participant_id=participant_id, _anchor="now"), code=303)
+    return redirect(url_for("staff.participants.messages", participant_id=participant_id, _anchor="now"), code=303)
 
 
 def _place_refusal(form: RefusableForm, refusal: BadData) -> None:
     fields = refusal.details.get("fields")
     values = {"segments": refusal.details["segments"]} if "segments" in refusal.details else {}
     form.refuse(fields if isinstance(fields, dict) else {}, **values)
-
-
-def _render_conversation(
-    participant_id: int, form: RefusableForm | None = None, status: int = 200
-) -> ResponseReturnValue:
-    everything = request.args.get("show") == "everything"
-    page = conversations.read_conversation(
-        request_context.work(), participant_id, request_context.language(), everything=everything
-    )
-    fixed = form if isinstance(form, FixedTextForm) else FixedTextForm(formdata=None)
-    fixed.kind.choices = choices(page.fixed.items())
-    free = form if isinstance(form, FreeTextForm) else FreeTextForm(formdata=None)
-    text = render_template("text_messages/conversation.html", page=page, fixed=fixed, free=free, form=form or [])
-    return text, status
 
 
 def _render_unknown_text(inbound_id: int, form: RefusableForm | None = None, status: int = 200) -> ResponseReturnValue:
