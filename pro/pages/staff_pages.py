@@ -34,9 +34,10 @@ from pro.features.participants.pages import labels as participants_labels
 from pro.features.reports.pages import rule_simulator_views, study_overview_views, timeline_views
 from pro.features.schedule.pages import call_task_views, visit_schedule_views
 from pro.features.schedule.pages import labels as schedule_labels
-from pro.features.text_messages.pages import inbox_views
+from pro.features.text_messages.pages import inbox_views, messages_tab_views
 from pro.features.text_messages.pages import labels as text_messages_labels
 from pro.features.to_do_list.pages import views as to_do_list_views
+from pro.features.ulcers.pages import events_tab_views
 from pro.features.ulcers.pages import labels as ulcers_labels
 from pro.features.ulcers.pages import views as ulcers_views
 from pro.pages import page_frame
@@ -62,7 +63,9 @@ WITH_BLUEPRINT = (
     data_entry_views,
     data_correction_views,
     inbox_views,
+    messages_tab_views,
     ulcers_views,
+    events_tab_views,
     timeline_views,
     study_overview_views,
     rule_simulator_views,

@@ -132,7 +132,7 @@ def test_a_period_with_its_own_schedule_is_named(anchors: list[DatedAnchor], tod
     assert (found.watch, short(found)[:3]) == (watch, (UNDER, "radiotherapy", "8/28"))
 
 
-KINDS = {name: kind for name, kind in CALENDAR.anchors.items()}
+KINDS = dict(CALENDAR.anchors)
 ANCHORS = st.builds(
     lambda name, number, days, planned: DatedAnchor(
         name,

@@ -22,10 +22,11 @@ class TreatmentPhase:
 
     ``state``: BEFORE the treatment; UNDER a phase of the plan; DISCONTINUED before the phase that an end belongs to;
     WITHDRAWN or DIED. ``name``: the phase's id, "" outside of the plan's phases. ``start``: the anchor that began the
-    phase or ended the treatment; ``since``: its day. ``number`` of ``most``: the treatment given so far, 0 where nothing
-    is counted; ``daily``: it is given on every working day, so that ``most`` is its planned number. ``stopped``: the
-    counted treatment ended before ``most``, on ``since``. ``day``: day of the phase, from 1; after an end the days since
-    it, from 0. ``watch``: the anchor that began a period with its own schedule that runs today, "" for none.
+    phase or ended the treatment; ``since``: its day. ``number`` of ``most``: the treatment given so far, 0 where
+    nothing is counted; ``daily``: it is given on every working day, so that ``most`` is its planned number.
+    ``stopped``: the counted treatment ended before ``most``, on ``since``. ``day``: day of the phase, from 1; after an
+    end the days since it, from 0. ``watch``: the anchor that began a period with its own schedule that runs today, ""
+    for none.
     """
 
     state: str
@@ -191,4 +192,3 @@ def _running_watch(calendar: VisitSchedule, given: Sequence[DatedAnchor], today:
     days = resolve_days(calendar, given, WorkingDays())
     parts = (part for period in calendar.periods.values() for part in period_parts(days, period) if part.has(today))
     return next((part.kind for part in parts), "")
-

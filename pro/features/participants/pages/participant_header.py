@@ -95,7 +95,7 @@ def read_header(work: UnitOfWork, participant: Participant, language: str) -> Pa
     unread = _count_unread(work, participant.id)
     mistakes = consent_records.enrolled_by_mistake(work, [participant.id])
     phase = treatment_phases.read_phase(work, participant)
-    # During an ulcer the investigator decides whether radiotherapy goes on: the page must not ask for the next fraction.
+    # During an ulcer the investigator decides whether radiotherapy goes on: the page does not ask for a fraction.
     is_treated = daily is not None and not daily.given and not daily.rest and not (phase and phase.watch)
     applies = {
         "alert": any(case.acknowledged_by is None or case.owner_id == work.actor.id for case in cases),
@@ -135,22 +135,21 @@ def choose_action(applies: Mapping[str, bool], role: str) -> str:
 
 def action_url(header: ParticipantHeader, action: str) -> str:
     """Return the address at which ``action`` is done; "" for none."""
-    own = {"participant_id": header.id}
     if action == "alert":
         # Unacknowledged cases come first.
         return url_for("staff.alert", alert_id=header.cases[0].alert_id)
     if action == "call_overdue" and header.task is not None:
         return url_for("staff.tasks.one", task_id=header.task.id)
     endpoints = {
-        "text": ("staff.participants.messages", "reply"),
+        "text": ("staff.messages.show", "reply"),
         "treatment": ("staff.dates.dates", None),
         "send": ("staff.dates.calendar", "send"),
-        "call": ("staff.participants.messages", "calls"),
+        "call": ("staff.messages.show", "calls"),
     }
     if action not in endpoints:
         return ""
     endpoint, anchor = endpoints[action]
-    return url_for(endpoint, **own, _anchor=anchor)
+    return url_for(endpoint, participant_id=header.id, _anchor=anchor)
 
 
 def _count_unread(work: UnitOfWork, participant_id: int) -> int:

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
-from pro.core.figures import symptom_heatmap
+from pro.core.figures import plot_geometry, symptom_heatmap
 from pro.core.figures.symptom_heatmap import HeatmapForm, HeatmapRow
+from pro.core.questionnaire.clinical_importance import ScoreChange
 from pro.core.questionnaire.instrument import Words
 from pro.features.alerts import stable_symptoms
 from pro.features.alerts.stable_symptoms import StableItem
 from pro.features.participants import clinical_facts
 from pro.features.reports import answer_history, score_trends
 from pro.features.reports.answer_history import AnswerHistory, HistoryForm
-from pro.features.reports.score_trends import ScoreTrends
+from pro.features.reports.score_trends import ScoreSeries, ScoreTrends
 from pro.features.schedule import expected_forms, visit_schedule
 from pro.features.schedule.expected_forms import ComplianceCounts
 from pro.features.schedule.visit_schedule import TREATMENT, DateKind
 from pro.models import Assessment, Endoscopy, Participant, ParticipantCard
+from pro.web import request_context
+from pro.web.refusals import N_
+
+# The published classes of a change (Cocks 2012).
+SIZES = {
+    "trivial": N_("trivial"),
+    "small": N_("small"),
+    "medium": N_("medium"),
+    "large": N_("large"),
+}
 
 LAST_CHECKINS = 7
 # Of an instrument with more scales, those that say most at a glance; the tab Timeline has all.
@@ -194,3 +206,60 @@ def _is_card_locked(work: UnitOfWork, participant: Participant) -> bool:
     card = work.session.scalar(query.order_by(ParticipantCard.id.desc()).limit(1))
     return card is not None and card.locked_at is not None and card.revoked_at is None
 
+
+def template_functions() -> dict[str, Any]:
+    """Return the functions that a template with plots of scores uses."""
+    return {
+        "day": format_day,
+        "trend": plot_trend,
+        "change_words": change_words,
+        "class_words": class_words,
+        "since": format_time_since,
+    }
+
+
+def format_day(on: date) -> str:
+    """Return a date with its year, as staff read it."""
+    return request_context.when(datetime.combine(on, time(12), tzinfo=UTC), N_("d MMM y"))
+
+
+def format_time_since(on: date, origin: date, long: bool) -> str:
+    """Return the week or month of a date since ``origin``, for the ends of a small plot."""
+    gettext = request_context.translator().gettext
+    if on < origin:
+        return gettext("before treatment")
+    if long:
+        return gettext("month %(number)s", number=(on - origin).days // 30 + 1)
+    return gettext("week %(number)s", number=week_number(on, origin))
+
+
+def plot_trend(series: ScoreSeries) -> plot_geometry.TrendPlot:
+    """Return the drawing of one scale."""
+    return plot_geometry.trend_plot(series.values, series.baseline, series.threshold, series.good)
+
+
+def change_words(change: ScoreChange | None) -> str:
+    """Return the change since baseline in words; "" if one of both scores is missing."""
+    gettext = request_context.translator().gettext
+    if change is None:
+        return ""
+    points = f"{abs(change.points):.0f}"
+    if change.way == "worse":
+        return gettext("worse by %(points)s", points=points)
+    if change.way == "better":
+        return gettext("better by %(points)s", points=points)
+    return gettext("about the same")
+
+
+def class_words(scores: ScoreTrends, change: ScoreChange | None) -> str:
+    """Return the published class of a change with its source; "" if there is none."""
+    if change is None or not change.size or scores.importance is None:
+        return ""
+    gettext = request_context.translator().gettext
+    size = gettext(SIZES[change.size])
+    return gettext("%(source)s: %(size)s", source=scores.importance.change_source.name, size=size)
+
+
+def week_number(on: date, origin: date) -> int:
+    """Return the week of a date since ``origin``, from 1; 0 before it."""
+    return max(0, (on - origin).days // 7 + 1)

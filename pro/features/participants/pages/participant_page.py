@@ -153,12 +153,11 @@ def form_levels(work: UnitOfWork, participant: Participant) -> dict[int, tuple[L
     """Return form -> highest level of its alerts, and whether one of them is open."""
     query = (
         select(Alert.assessment_id, func.max(Alert.level), func.count() - func.count(Alert.resolved_at))
-        .where(
-            Alert.participant_id == participant.id, Alert.assessment_id.is_not(None), Alert.superseded_at.is_(None)
-        )
+        .where(Alert.participant_id == participant.id, Alert.assessment_id.is_not(None), Alert.superseded_at.is_(None))
         .group_by(Alert.assessment_id)
     )
-    return {number: (Level(level), bool(is_open)) for number, level, is_open in work.session.execute(query)}
+    found = work.session.execute(query)
+    return {number: (Level(level), bool(is_open)) for number, level, is_open in found if number is not None}
 
 
 def unscheduled_forms(work: UnitOfWork, participant: Participant) -> list[Assessment]:

@@ -1,4 +1,7 @@
-"""The tabs of a participant: overview, forms, messages, events, records. The timeline is in ``reports``."""
+"""Three tabs of a participant: overview, forms, records.
+
+The others belong to higher features: timeline (reports), messages (text_messages), adverse events and ulcers (ulcers).
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,14 @@ from pro.app_context import UnitOfWork
 from pro.errors import NotFound
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import has_right
-from pro.features.adverse_events import adverse_event_log
-from pro.features.alerts import alert_background, stable_symptoms
 from pro.features.assessments import paper_forms
 from pro.features.forms import form_issuing, participant_cards
 from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.pages import participant_overview, participant_page
-from pro.features.participants.pages.forms import SendForm
-from pro.features.reports.pages import timeline_views
-from pro.features.schedule import call_tasks, visit_schedule
-from pro.features.schedule.pages.forms import MissedReasonForm
+from pro.features.participants.pages.forms import MissedReasonForm, SendForm
+from pro.features.schedule import visit_schedule
 from pro.features.schedule.visit_schedule import AWAITED_STATUSES, ExpectedFormEntry, ExpectedFormsPage
-from pro.features.text_messages import conversations
-from pro.features.text_messages.conversations import ConversationEntry
-from pro.features.text_messages.pages.forms import FixedTextForm, FreeTextForm, RefusableForm
-from pro.features.ulcers import ulcer_cases
-from pro.features.ulcers.pages.labels import WORDS as ULCER_WORDS
 from pro.models import Assessment, DataCorrection, Participant
-from pro.web import forms as web_forms
 from pro.web import request_context
 from pro.web.forms import choices, posted_row_number
 from pro.web.labels import word
@@ -39,7 +32,6 @@ from pro.web.page_registry import PAGES
 # Rows that a table shows open; the older ones are folded.
 OPEN_ROWS = 5
 NEXT_ROWS = 2
-OPEN_MESSAGES = 8
 
 
 def open_participant(participant_id: int) -> Participant:
@@ -62,7 +54,7 @@ def overview_page(participant_id: int) -> ResponseReturnValue:
         origin=origin,
         shown_in=participant_page.stand_in_language(work, person),
         plan_gone=work.catalogue.plan_or_none(person.plan) is None,
-        **timeline_views.template_functions(),
+        **participant_overview.template_functions(),
     )
 
 
@@ -110,52 +102,6 @@ def send_form(person: Participant, typed: Mapping[str, str] | None = None) -> Se
     return form
 
 
-def messages_page(participant_id: int, form: RefusableForm | None = None, status: int = 200) -> ResponseReturnValue:
-    """Render the tab Messages: texts both ways, calls, and what the system sent.
-
-    ``form``: a reply with what was typed and its errors. ``show=everything`` in the address shows all texts.
-    """
-    page_guard.show_as_page(PAGES["staff.participants.messages"])
-    work, language = request_context.work(), request_context.language()
-    person = open_participant(participant_id)
-    page = None
-    if has_right("see_inbox"):
-        everything = request.args.get("show") == "everything"
-        page = conversations.read_conversation(work, participant_id, language, everything=everything)
-    fixed = form if isinstance(form, FixedTextForm) else FixedTextForm(formdata=None)
-    fixed.kind.choices = choices(page.fixed.items()) if page else []
-    text = render_template(
-        "participants/messages.html",
-        person=person,
-        page=page,
-        foldable=_foldable(page.entries) if page else [],
-        fixed=fixed,
-        free=form if isinstance(form, FreeTextForm) else FreeTextForm(formdata=None),
-        form=form or [],
-        call_form=web_forms.blank_call_form(),
-        calls=call_tasks.list_calls(work, participant_id) if has_right("see_board") else [],
-        call_task=participant_page.open_call_task(work, person, language) if has_right("see_board") else None,
-        sent=participant_page.message_rows(work, person, language),
-    )
-    return text, status
-
-
-def events_page(participant_id: int) -> ResponseReturnValue:
-    """Render the tab Events: the ulcer, alerts, adverse events, and what is known and stable."""
-    work, language = request_context.work(), request_context.language()
-    person = open_participant(participant_id)
-    return render_template(
-        "participants/events.html",
-        person=person,
-        case=ulcer_cases.read_case(work, person) if has_right("see_ulcers") else None,
-        said=ULCER_WORDS,
-        plan_words_here=work.catalogue.plan_words[person.plan, language],
-        alerts=alert_background.list_cases(work, person, language) if has_right("see_alert") else [],
-        events=adverse_event_log.adverse_event_rows(work, language, person.id) if has_right("see_events") else [],
-        stable_marks=stable_symptoms.stable_marks(work, person, language),
-    )
-
-
 def records_page(participant_id: int) -> ResponseReturnValue:
     """Render the tab Records: consent, contact, card, freezes, corrections, audit trail, end of participation."""
     work, language = request_context.work(), request_context.language()
@@ -169,12 +115,6 @@ def records_page(participant_id: int) -> ResponseReturnValue:
         corrections=_corrections(work, person, language),
         shown_in=participant_page.stand_in_language(work, person),
     )
-
-
-def _foldable(entries: Sequence[ConversationEntry]) -> Sequence[ConversationEntry]:
-    """Return the oldest entries, which the page folds; none from the first unread text on."""
-    unread = (number for number, entry in enumerate(entries) if entry.kind == "in" and entry.text.unread)
-    return entries[: min(next(unread, len(entries)), max(0, len(entries) - OPEN_MESSAGES))]
 
 
 def _read_schedule(work: UnitOfWork, person: Participant, language: str) -> ExpectedFormsPage | None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pro.core.schedule import treatment_phase
 from pro.errors import NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.forms import form_issuing
 from pro.features.participants import record_freezes
 from pro.features.participants.pages import participant_list, participant_page, participant_tabs
 from pro.features.participants.pages.forms import EnrolForm
+from pro.features.participants.pages.participant_list import ParticipantQuery
 from pro.features.schedule import enrolment, participant_details
 from pro.web import request_context
 from pro.web.forms import choices
-from pro.web.labels import LANGUAGES
+from pro.web.labels import LANGUAGES, MODES
 from pro.web.notices import notify
 from pro.web.refusals import N_, REFUSALS
 
@@ -32,16 +37,48 @@ ONE = "/<int(max=2147483647):participant_id>"
     way_back=N_("the list of participants"),
 )
 def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
-    """Show the participants with their due forms and highest open alert.
+    """Show the participants with their phase, due forms and highest open alert.
 
-    ``find`` in the address is a part of a participant number, ``page`` the number of the page.
+    The address holds the search (``find``), the filters, the order and the number of the page, as in
+    ``participant_list.ParticipantQuery``. With ``go``, a whole participant number leads to its record at once.
     """
-    find, number = request.args.get("find", "")[:64], request.args.get("page", "")
+    work, language = request_context.work(), request_context.language()
+    query = _query_of_address()
+    if "go" in request.args and query.find.strip():
+        found = participant_list.find_number(work, query.find)
+        if found is not None:
+            return redirect(url_for("staff.participants.one", participant_id=found), code=303)
+    number = request.args.get("page", "")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
-    listing = participant_list.list_participants(request_context.work(), request_context.language(), find, page)
+    plan = next(iter(work.catalogue.plans.values()))
+    return render_template(
+        "participants/participants.html",
+        listing=participant_list.list_participants(work, language, query, page),
+        query=query,
+        kept={name: value or None for name, value in asdict(query).items()},
+        phases=treatment_phase.phase_names(plan.calendar) if plan.calendar else (),
+        languages=[name for name in LANGUAGES if name in work.catalogue.languages],
+        all_frozen=record_freezes.frozen_studies(work) >= work.catalogue.plans.keys(),
+    )
+
+
+def _query_of_address() -> ParticipantQuery:
+    """Return the search, filters and order of the address, without unknown values."""
     work = request_context.work()
-    all_frozen = record_freezes.frozen_studies(work) >= work.catalogue.plans.keys()
-    return render_template("participants/participants.html", listing=listing, find=find, all_frozen=all_frozen)
+    calendars = [plan.calendar for plan in work.catalogue.plans.values() if plan.calendar]
+    known: Mapping[str, Collection[str]] = {
+        "phase": {name for calendar in calendars for name in treatment_phase.phase_names(calendar)},
+        "alert": participant_list.ALERTS,
+        "spoken": LANGUAGES,
+        "way": MODES,
+        "state": participant_list.STATES,
+        "sort": {sign + name for name in participant_list.SORTS for sign in ("", "-")},
+    }
+    chosen = {name: request.args.get(name, "") for name in known}
+    return ParticipantQuery(
+        find=request.args.get("find", "")[:64],
+        **{name: value if value in known[name] else "" for name, value in chosen.items()},
+    )
 
 
 @staff_page(
@@ -54,18 +91,6 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
 def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the tab Overview of one participant."""
     return participant_tabs.overview_page(participant_id)
-
-
-@staff_page(pages, f"{ONE}/messages", endpoint="messages", right="see_participants")
-def show_messages(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show the texts, the calls and the sent messages of one participant."""
-    return participant_tabs.messages_page(participant_id)
-
-
-@staff_page(pages, f"{ONE}/events", endpoint="events", right="see_participants")
-def show_events(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show the ulcer, the alerts and the adverse events of one participant."""
-    return participant_tabs.events_page(participant_id)
 
 
 @staff_page(pages, f"{ONE}/records", endpoint="records", right="see_participants")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import HiddenField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import Length
 
 from pro.web.forms import DATE_FORMATS, REASON_LENGTH, DateField, choices, to_half_width, trim
-from pro.web.labels import MISSING_REASONS, WITHDRAWAL_SCOPES
+from pro.web.labels import WITHDRAWAL_SCOPES
 from pro.web.refusals import N_, REFUSALS
 
 
@@ -69,20 +69,3 @@ class TreatmentDateForm(FlaskForm):
         """Return the typed number, 0 if it is missing or invalid."""
         typed = self.number.data or ""
         return int(typed) if typed.isdecimal() and len(typed) < 5 else 0
-
-
-class MissedReasonForm(FlaskForm):
-    """Form for the reason of a missing form. ``expected``: its row in the visit schedule."""
-
-    expected = HiddenField()
-    reason = SelectField(
-        N_("Reason for missing form"),
-        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING_REASONS.items())],
-        validators=[InputRequired(N_("Choose a reason."))],
-        validate_choice=False,
-    )
-    note = StringField(
-        N_("Note"),
-        filters=[trim],
-        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
-    )

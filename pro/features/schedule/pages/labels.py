@@ -12,6 +12,7 @@ from pro.core.schedule import treatment_phase
 from pro.core.schedule.anchors import AnchorProblem
 from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import PlanWords, VisitSchedule
+from pro.features.schedule import dates_page
 from pro.models import TASK_KINDS
 from pro.web import notices, request_context, typography
 from pro.web.refusals import N_
@@ -37,6 +38,16 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     ),
     "needs": ("on", N_("%(what)s on %(on)s: no date for “%(other)s” is recorded up to that day.")),
     "after_last": ("on", N_("%(what)s on %(on)s would be after %(other)s on %(other_on)s.")),
+}
+
+# Reasons that the page of treatment dates gives by itself; stored as keys.
+DAILY_REASONS: Mapping[str, str] = {
+    dates_page.UNDONE: N_("undone on the day it was recorded"),
+    "not_given_machine": N_("not given: the machine was not available"),
+    "not_given_ill": N_("not given: too ill"),
+    "not_given_absent": N_("not given: the participant did not come"),
+    "not_given_order": N_("not given: the investigator paused the treatment"),
+    "not_given_other": N_("not given: other reason"),
 }
 
 
@@ -83,7 +94,16 @@ def day_shown(on: date) -> str:
 
 def short_day(on: date) -> str:
     """Return a day without weekday and year, for the head of a narrow column: 2 Mar."""
-    return request_context.when(datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone)), N_("d MMM"))
+    return request_context.when(
+        datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone)), N_("d MMM")
+    )
+
+
+def short_weekday(on: date) -> str:
+    """Return the weekday of a date: Mon."""
+    return request_context.when(
+        datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone)), N_("EEE")
+    )
 
 
 def window_shown(opens: datetime, closes: datetime) -> str:
@@ -99,6 +119,10 @@ def window_shown(opens: datetime, closes: datetime) -> str:
     return request_context.translator().gettext(
         N_("%(first)s – %(last)s"), first=day_shown(start.date()), last=day_shown(end.date())
     )
+
+
+def _noon(on: date) -> datetime:
+    return datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone))
 
 
 def _this_year(moment: datetime) -> bool:
@@ -147,6 +171,7 @@ def install(app: Flask) -> None:
         anchor_shown=anchor_shown,
         day_shown=day_shown,
         short_day=short_day,
+        short_weekday=short_weekday,
         window_shown=window_shown,
         task_reason=task_reason,
         phase_shown=phase_shown,
@@ -176,6 +201,8 @@ notices.add(
 notices.add("date_set", N_("Saved: %(what)s. The expected forms have been updated."), good=True)
 notices.add("date_taken_back", N_("Removed: %(what)s. The expected forms have been updated."), good=True)
 notices.add("treated", N_("Recorded for today: %(what)s. No expected form moved."), good=True)
+notices.add("undone", N_("Undone: %(what)s is no longer recorded for today."), good=True)
+notices.add("undone_before", N_("This was changed in the meantime. Nothing was changed; please check again."))
 notices.add("treated_before", N_("%(name)s already recorded %(what)s. Nothing was changed."))
 notices.add(
     "recorded_meanwhile",

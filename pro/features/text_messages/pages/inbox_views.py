@@ -8,8 +8,9 @@ from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
-from pro.features.participants.pages import participant_page, participant_tabs
+from pro.features.participants.pages import participant_page
 from pro.features.text_messages import conversations, staff_replies, unknown_senders
+from pro.features.text_messages.pages import messages_tab_views
 from pro.features.text_messages.pages.forms import AssignForm, DismissForm, FixedTextForm, FreeTextForm, RefusableForm
 from pro.web import request_context
 from pro.web.forms import choices
@@ -24,7 +25,7 @@ FILTERS = ("unread", "unknown")
 
 def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
     """Show the conversation with the reply that was ``typed`` before a sign-in."""
-    return participant_tabs.messages_page(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
+    return messages_tab_views.messages_page(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
 
 
 @staff_page(
@@ -53,7 +54,7 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Lead to the conversation with one participant, which is a tab of the participant."""
     show = request.args.get("show") or None
-    return redirect(url_for("staff.participants.messages", participant_id=participant_id, show=show), code=303)
+    return redirect(url_for("staff.messages.show", participant_id=participant_id, show=show), code=303)
 
 
 @pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
@@ -66,7 +67,7 @@ def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseRe
         participant_page.read_participant(request_context.work(), participant_id)
         done = conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
         notify("texts_read", count=done) if done else notify("texts_read_before")
-        return redirect(url_for("staff.participants.messages", participant_id=participant_id), code=303)
+        return redirect(url_for("staff.messages.show", participant_id=participant_id), code=303)
     if doing == "fixed":
         return _send_reply(participant_id, FixedTextForm(request.form))
     if doing == "free":
@@ -105,7 +106,7 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
                 (form.reason.data or "") if fine or not form.reason.errors else "",
             )
             notify("text_assigned")
-            return redirect(url_for("staff.participants.messages", participant_id=row.participant_id), code=303)
+            return redirect(url_for("staff.messages.show", participant_id=row.participant_id), code=303)
         unknown_senders.dismiss_text(request_context.work(), inbound_id, form.reason.data or "")
     except BadData as refusal:
         _place_refusal(form, refusal)
@@ -127,7 +128,7 @@ def _send_reply(participant_id: int, form: FixedTextForm | FreeTextForm) -> Resp
     if isinstance(form, FixedTextForm):
         form.kind.choices = choices(staff_replies.fixed_texts(request_context.work(), person).items())
     if not form.validate_on_submit():
-        return participant_tabs.messages_page(participant_id, form, status=400)
+        return messages_tab_views.messages_page(participant_id, form, status=400)
     try:
         if isinstance(form, FixedTextForm):
             staff_replies.send_reply(request_context.work(), person, form.kind.data)
@@ -135,13 +136,13 @@ def _send_reply(participant_id: int, form: FixedTextForm | FreeTextForm) -> Resp
             staff_replies.send_reply(request_context.work(), person, staff_replies.FREE, form.text.data or "")
     except BadData as refusal:
         _place_refusal(form, refusal)
-        return participant_tabs.messages_page(participant_id, form, status=400)
+        return messages_tab_views.messages_page(participant_id, form, status=400)
     except NotAllowed as refusal:
         form.refuse({"kind" if isinstance(form, FixedTextForm) else "text": refusal.why})
-        return participant_tabs.messages_page(participant_id, form, status=400)
+        return messages_tab_views.messages_page(participant_id, form, status=400)
     conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
     notify("text_queued")
-    return redirect(url_for("staff.participants.messages", participant_id=participant_id, _anchor="now"), code=303)
+    return redirect(url_for("staff.messages.show", participant_id=participant_id, _anchor="now"), code=303)
 
 
 def _place_refusal(form: RefusableForm, refusal: BadData) -> None:
