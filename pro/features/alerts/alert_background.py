@@ -10,13 +10,14 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.level import Level
+from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import StudyPlan
 from pro.features.accounts import staff_accounts
 from pro.features.alerts import alert_list, stable_symptoms
 from pro.features.alerts.stable_symptoms import StableItem
 from pro.features.duty_roster import recipients
 from pro.features.duty_roster.recipients import DutyState
-from pro.features.participants import treatment_dates
+from pro.features.participants import treatment_dates, treatment_phases
 from pro.models import Alert, Anchor, ClinicalFact, Participant, StaffMember
 
 # The page has no room for more; it says how many more there are.
@@ -81,14 +82,14 @@ class DutyNow:
 class AlertBackground:
     """What a decision about an alert needs beside the answers.
 
-    ``phase``: name of the phase of the treatment, "" before the treatment or if the plan names no phases. ``doses``:
+    ``phase``: phase of the treatment, None if it is not known. ``doses``:
     the newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed;
     ``recent_earlier``: number of those that were raised in the last 30 days. ``ulcer_status`` ("none", "suspected",
     "confirmed", "cleared") holds since ``ulcer_since``; None if it was never recorded. ``stable``: the symptoms that
     are marked as known and stable now.
     """
 
-    phase: str
+    phase: TreatmentPhase | None
     doses: tuple[RecordedTreatment, ...]
     earlier: tuple[EarlierCase, ...]
     more_earlier: int
@@ -109,7 +110,7 @@ def read_background(work: UnitOfWork, participant: Participant, case_key: str, l
     earlier = list_cases(work, participant, language, but=case_key)
     ulcer = _ulcer_fact(work, participant)
     return AlertBackground(
-        phase=_phase(work, plan, given, language) if plan else "",
+        phase=treatment_phases.read_phase(work, participant),
         doses=_newest_doses(work, plan, participant, given, language) if plan else (),
         earlier=earlier[:MOST_EARLIER],
         more_earlier=max(0, len(earlier) - MOST_EARLIER),
@@ -168,16 +169,6 @@ def _recorded_treatments(work: UnitOfWork, participant: Participant) -> list[Anc
     today = treatment_dates.local_date(work.now, participant.time_zone)
     rows = [row for row in treatment_dates.read_anchors(work, participant) if not row.planned and row.on <= today]
     return sorted(rows, key=lambda row: (row.on, row.number))
-
-
-def _phase(work: UnitOfWork, plan: StudyPlan, given: list[Anchor], language: str) -> str:
-    """Return the name of the last phase of the plan that has begun."""
-    words = work.catalogue.plan_words.get((plan.id, language))
-    if plan.calendar is None or words is None:
-        return ""
-    kinds = {row.kind for row in given}
-    begun = [name for name, starts in plan.calendar.phases.items() if kinds & set(starts)]
-    return words.phases[begun[-1]] if begun else ""
 
 
 def _newest_doses(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pro.app_context import UnitOfWork
+from pro.core.schedule import treatment_phase
 from pro.core.schedule.treatment_weeks import TreatmentWeek, phase_of_kind, treatment_weeks
 from pro.core.study_plan import VisitSchedule
 from pro.features.participants.treatment_dates import local_date
@@ -24,7 +25,7 @@ UNDONE = "treatment_undone"
 class DateRow:
     """One row of the table of all dates.
 
-    ``phase``: id of the phase that the kind belongs to, "" before the treatment or for a rare event. ``happened``: the
+    ``phase``: id of the phase that the kind belongs to, or BEFORE; "" for a rare event. ``happened``: the
     recorded date that has taken place. ``planned``: the date that is planned or projected; ``projected``: it is
     computed. ``number``: 0 for a kind that occurs once, and for a daily treatment, of which all dates are one row.
     """
@@ -102,7 +103,7 @@ def _rows(calendar: VisitSchedule, course: TreatmentDates, daily: DateKind | Non
     by_id = {kind.id: kind for kind in course.kinds}
     for kind in (by_id[kind_id] for kind_id in calendar.anchors):
         is_rare = not kind.plannable and kind.id != next(iter(calendar.anchors))
-        phase = "" if is_rare else phase_of_kind(calendar, kind.id)
+        phase = "" if is_rare else phase_of_kind(calendar, kind.id) or treatment_phase.BEFORE
         if kind is daily:
             if kind.recorded or kind.coming:
                 yield DateRow(kind, 0, phase, None, None)

@@ -45,7 +45,7 @@ DAILY_REASONS: Mapping[str, str] = {
     dates_page.UNDONE: N_("undone on the day it was recorded"),
     "not_given_machine": N_("not given: the machine was not available"),
     "not_given_ill": N_("not given: too ill"),
-    "not_given_absent": N_("not given: the participant did not come"),
+    "not_given_absent": N_("not given: the participant was absent"),
     "not_given_order": N_("not given: the investigator paused the treatment"),
     "not_given_other": N_("not given: other reason"),
 }
@@ -94,16 +94,12 @@ def day_shown(on: date) -> str:
 
 def short_day(on: date) -> str:
     """Return a day without weekday and year, for the head of a narrow column: 2 Mar."""
-    return request_context.when(
-        datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone)), N_("d MMM")
-    )
+    return request_context.when(_noon(on), N_("d\u00a0MMM"))
 
 
 def short_weekday(on: date) -> str:
     """Return the weekday of a date: Mon."""
-    return request_context.when(
-        datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone)), N_("EEE")
-    )
+    return request_context.when(_noon(on), N_("EEE"))
 
 
 def window_shown(opens: datetime, closes: datetime) -> str:
