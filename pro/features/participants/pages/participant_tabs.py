@@ -74,7 +74,7 @@ def forms_page(
     text = render_template(
         "participants/forms.html",
         person=person,
-        **_schedule_parts(_read_schedule(work, person, language)),
+        **_schedule_parts(_read_schedule(work, person, language), is_over=_is_over(work, person)),
         unscheduled=[
             (row, work.catalogue.staff_title(row.instrument, language))
             for row in participant_page.unscheduled_forms(work, person)
@@ -125,25 +125,31 @@ def _read_schedule(work: UnitOfWork, person: Participant, language: str) -> Expe
         return None
 
 
-def _schedule_parts(page: ExpectedFormsPage | None) -> dict[str, Any]:
-    """Return the expected forms as the tab shows them.
+def _schedule_parts(page: ExpectedFormsPage | None, *, is_over: bool) -> dict[str, Any]:
+    """Return the expected forms as the tab shows them; ``is_over``: none is awaited any more.
 
     A form that is open, or missed without a reason, is never folded.
     """
     if page is None:
         return {"page": None, "counts": None}
-    awaited = [entry for entry in page.past if entry.line.status in AWAITED_STATUSES]
-    past = [entry for entry in page.past if entry.line.status not in AWAITED_STATUSES]
+    awaited = [] if is_over else [entry for entry in page.past if entry.line.status in AWAITED_STATUSES]
+    past = [entry for entry in page.past if entry not in awaited]
     shown = [entry for number, entry in enumerate(past) if number < OPEN_ROWS or _needs_reason(entry)]
     return {
         "page": page,
         "counts": page.counts,
+        "awaited": len(awaited),
         "next_forms": [*reversed(awaited), *page.coming[:NEXT_ROWS]],
         "later_forms": page.coming[NEXT_ROWS:],
         "past_number": len(past),
         "past_forms": shown,
         "older_forms": [entry for entry in past if entry not in shown],
     }
+
+
+def _is_over(work: UnitOfWork, person: Participant) -> bool:
+    """Return True if the participant refused further use of the data, so that staff may not enter a form either."""
+    return not person.is_active and person.id in consent_records.no_further_use(work, person.plan)
 
 
 def _needs_reason(entry: ExpectedFormEntry) -> bool:
