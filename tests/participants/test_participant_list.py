@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from pro.features.schedule.schedule_service import DateChange
 from pro.models import Participant
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
+from tests.support.factories import Clock
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def full(any_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     return any_clinic
 
 
-def listed(clinic: Clinic, find: str = "", page: int = 1, **chosen: str) -> ParticipantListPage:
+def listed(clinic: Clinic, find: str = "", page: int = 1, **chosen: Any) -> ParticipantListPage:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         return participant_list.list_participants(work, "en", ParticipantQuery(find=find, **chosen), page)
 
@@ -70,7 +72,7 @@ def test_a_line_tells_of_its_own_participant(full: Clinic) -> None:
 
 
 @pytest.fixture
-def courses(any_clinic: Clinic) -> Clinic:
+def courses(any_clinic: Clinic, clock: Clock) -> Clinic:
     """Return NPC-001, who consented on 2 March, and A-10 to A-13 in other phases on 20 March.
 
     A-10 began induction, A-11 is in radiotherapy with fraction 2, A-12 with fraction 1, A-13 withdrew.
@@ -78,8 +80,8 @@ def courses(any_clinic: Clinic) -> Clinic:
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         people = {number: factories.participant(work, number, phone="") for number in ("A-10", "A-11", "A-12", "A-13")}
         people["A-10"].language = "en"
-    any_clinic.app_context.clock.move(days=18)
-    today = any_clinic.app_context.clock().date()
+    clock.move(days=18)
+    today = clock.now.date()
     begun = DateChange("induction_day1", 0, today - timedelta(days=9))
     given = [DateChange("rt_fraction", number, today - timedelta(days=2 - number)) for number in (1, 2)]
     changes = {
