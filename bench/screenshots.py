@@ -136,7 +136,7 @@ def calendar(page: Page, site: Site, language: str) -> None:
     page.locator("#form input[value=planned]").check()
     press(page, "#form button[value=preview]")
     save_screenshot(page, language, "preview")
-    page.goto(f"{silent}/calendar")
+    page.goto(f"{silent}/forms")
     save_screenshot(page, language, "ledger")
     page.goto(f"{treated}/enter/npc_checkin?mode=phone")
     save_screenshot(page, language, "enter")
@@ -161,7 +161,7 @@ def care(page: Page, site: Site, language: str) -> None:
     places = {
         "alert-taken": f"alerts/{alert.id}" if alert else "",
         "assess": f"alerts/{alert.id}/assess" if alert else "",
-        "course": f"{one}/course",
+        "course": f"{one}/timeline",
         "consent": f"{one}/consent",
         "freeze": f"{one}/freeze",
         "ulcers": "ulcers",

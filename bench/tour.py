@@ -42,8 +42,8 @@ def addresses(site: Site) -> dict[str, str]:
     return {
         "to-do": "",
         "alert": f"alerts/{alert}",
-        "timeline": f"participants/{numbers['NC-009']}/course",
-        "forms": f"participants/{numbers['NC-008']}/calendar",
+        "timeline": f"participants/{numbers['NC-009']}/timeline",
+        "forms": f"participants/{numbers['NC-008']}/forms",
         "ulcers": "ulcers",
         "events": "events",
         "study": "cohort",

@@ -12,6 +12,8 @@ from pro.features.accounts import privacy, staff_accounts
 from pro.features.accounts.pages import page_guard, unsaved_text
 from pro.features.alerts import message_reading
 from pro.features.participants import record_freezes
+from pro.features.participants.pages import participant_header, participant_page
+from pro.features.participants.pages.participant_header import ParticipantHeader
 from pro.pages import menu
 from pro.web import labels as web_labels
 from pro.web import notices, request_context
@@ -56,6 +58,8 @@ def layout_context() -> dict[str, Any]:
         "answered_while_frozen": lambda participant_id: record_freezes.forms_answered_while_frozen(
             request_context.work(), participant_id
         ),
+        "header_of": _participant_header,
+        "shown_plan": request_context.app_context().catalogue.shown_plan,
         "texts_to_read": lambda: message_reading.unread_count(request_context.work()),
         "words_missing": _missing_words(),
     }
@@ -81,6 +85,16 @@ def error_layout_context() -> dict[str, Any]:
         "home": page_guard.landing_page(me.role, to_do_list) if me else to_do_list,
         "texts_to_read": lambda: 0,
     }
+
+
+def _participant_header(participant_id: int) -> ParticipantHeader:
+    """Return the header of a participant, read once a page."""
+    known: dict[int, ParticipantHeader] = g.setdefault("participant_headers", {})
+    if participant_id not in known:
+        work = request_context.work()
+        person = participant_page.read_participant(work, participant_id)
+        known[participant_id] = participant_header.read_header(work, person, request_context.language())
+    return known[participant_id]
 
 
 def _missing_words() -> list[str]:
@@ -138,6 +152,10 @@ def _other_language_url() -> str:
         "order",
         "days",
         "by",
+        "alert",
+        "way",
+        "spoken",
+        "sort",
     )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = request_context.translator().other

@@ -41,9 +41,10 @@ from pro.features.reports.pages import (
 )
 from pro.features.schedule.pages import call_task_views, form_action_views, visit_schedule_views
 from pro.features.schedule.pages import labels as schedule_labels
-from pro.features.text_messages.pages import inbox_views, sent_message_views
+from pro.features.text_messages.pages import inbox_views, messages_tab_views, sent_message_views
 from pro.features.text_messages.pages import labels as text_messages_labels
 from pro.features.to_do_list.pages import views as to_do_list_views
+from pro.features.ulcers.pages import events_tab_views
 from pro.features.ulcers.pages import labels as ulcers_labels
 from pro.features.ulcers.pages import views as ulcers_views
 from pro.pages import page_frame
@@ -71,7 +72,9 @@ WITH_BLUEPRINT = (
     queries_views,
     inbox_views,
     sent_message_views,
+    messages_tab_views,
     ulcers_views,
+    events_tab_views,
     timeline_views,
     study_overview_views,
     visit_matrix_views,

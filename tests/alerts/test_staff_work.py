@@ -254,7 +254,7 @@ def test_a_missing_score_is_said_and_never_zero(desk: StaffBrowser, app_context:
         answers: dict[str, Any] = {f"Q{number}": 2 for number in range(1, 31)}
         factories.save_answers(work, here, **{**answers, "Q11": None})
         answer_service.submit_form(work, here, "en")
-    desk.open(f"/staff/participants/{seeded.english.id}")
+    desk.open(f"/staff/participants/{seeded.english.id}/forms?form={seeded.english.qlq.assessment_id}")
     rows = dict(re.findall(r'<span class="s">(\w+)</span></th><td class="r">(.*?)</td>', desk.page))
     assert rows["PF"] == "66.7"
     assert rows["SL"] == rows["C30SUMMARY"] == '<span class="miss">missing</span>'
@@ -268,7 +268,7 @@ def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context:
     with transaction(app_context.engine) as session:
         person = session.scalars(select(Participant).where(Participant.study_number == "NPC-077")).one()
         assert app_context.vault.open(person.phone_sealed or "") == "+8613812345678"
-    assert answer.location == f"/staff/participants/{person.id}"
+    assert answer.location == f"/staff/participants/{person.id}/forms"
     desk.open(answer.location)
     assert "You can send the first questionnaire below." in desk.page
 
@@ -322,8 +322,8 @@ def test_an_sms_is_queued_and_shown_among_the_messages(
 ) -> None:
     path = f"/staff/participants/{seeded.english.id}"
     desk.open(path)
-    assert desk.post(f"{path}/send", instrument="qlq_c30", by="link").location == path
-    desk.open(path)
+    assert desk.post(f"{path}/send", instrument="qlq_c30", by="link").location == f"{path}/forms"
+    desk.open(f"{path}/messages")
     assert "The text message is being sent" in desk.page
     assert "Form message with link" in desk.page
     with transaction(app_context.engine) as session:
@@ -366,7 +366,7 @@ def test_a_form_that_cannot_be_sent_says_why(
 
 def test_without_a_phone_no_sms_can_go_out(desk: StaffBrowser, app_context: AppContext) -> None:
     desk.open("/staff/participants/new")
-    path = desk.post("/staff/participants/new", **{**ENROL, "phone": ""}).location
+    path = desk.post("/staff/participants/new", **{**ENROL, "phone": ""}).location.removesuffix("/forms")
     desk.open(path)
     assert desk.post(f"{path}/send", instrument="npc_checkin", by="code").status_code == 409
     assert "No phone number is recorded for this participant" in desk.page

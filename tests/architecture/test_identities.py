@@ -122,7 +122,7 @@ POSTS = (
     ("/staff/audit", {"do": "verify"}),
     ("/staff/audit", {"do": "pick", "number": "NPC-404"}),
     ("/staff/simulator", {"source": "stored"}),
-    ("/staff/inbox/1", {"do": "free", "text": ""}),
+    ("/staff/participants/1/messages", {"do": "free", "text": ""}),
     ("/staff/events/{event_id}", {"do": "end"}),
     ("/staff/alerts/{alert_id}", {"do": "close", "alert": "{alert_id}"}),
 )
@@ -143,7 +143,11 @@ def test_no_answer_to_a_post_does_either(installed: InstalledFullStudy, role: st
 
 def test_whoever_may_see_identities_still_reads_the_words(installed: InstalledFullStudy) -> None:
     desk = signed_in_browser(installed.app, installed.study.staff["nurse"])
-    for path in (f"/staff/alerts/{installed.full_study.ids['alert_id']}", "/staff/inbox/1", "/staff/participants/1"):
+    for path in (
+        f"/staff/alerts/{installed.full_study.ids['alert_id']}",
+        "/staff/participants/1/messages",
+        "/staff/participants/1",
+    ):
         desk.open(path)
         assert WORDS in desk.page, path
     monitor = signed_in_browser(installed.app, installed.study.staff["monitor"])

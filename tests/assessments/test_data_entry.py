@@ -226,7 +226,8 @@ def test_after_the_withdrawal_only_its_own_form_may_be_entered(clinic, clock):
     with pytest.raises(NotAllowed):
         enter_form(clinic, instrument="qlq_c30", given=QLQ)
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
-        assert participant_page.read_participant_page(work, clinic.participant_id, "en").can_enter == ("npc_checkin",)
+        person = participant_page.read_participant(work, clinic.participant_id)
+        assert paper_forms.enterable_instruments(work, person) == ("npc_checkin",)
 
 
 # --- the date of the answers -----------------------------------------------------------------------------------------
@@ -282,11 +283,9 @@ def test_a_proxys_qlq_is_kept_and_judged_by_its_items_but_not_scored(clinic, clo
     assert {found.answered_by for found in newest_answers(clinic, form).values()} == {"proxy"}
     assert len(clinic.events("assessment.not_scored")) == 1
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
-        shown = {
-            item.assessment_id: item
-            for item in participant_page.read_participant_page(work, clinic.participant_id, "en").forms
-        }
-    assert (shown[form].not_scored, shown[form].scores) == (True, [])
+        person = participant_page.read_participant(work, clinic.participant_id)
+        shown = participant_page.read_form(work, person, form, "en")
+    assert (shown.not_scored, shown.scores) == (True, [])
 
 
 def test_a_plan_may_want_proxies_scored(clinic, clock):

@@ -101,7 +101,7 @@ def test_a_quiet_interview_leads_back_to_the_participant(
     nothing = dict.fromkeys(("bleed", "breath", "chest", "palp", "faint", "temp", "swallow", "neuro"), 0)
     quiet = nothing | dict.fromkeys(("nosebleed7", "odor", "discharge", "headache", "new_cn", "sores"), 0)
     answer = enter(desk, address, "", **quiet, other7="none")
-    assert answer.location == f"/staff/participants/{seeded.chinese.id}"
+    assert answer.location == f"/staff/participants/{seeded.chinese.id}/forms"
     desk.open(answer.location)
     assert "The interview has been saved and evaluated." in desk.page
     assert "entered by Coordinator" in desk.page
@@ -184,7 +184,7 @@ def test_entry_is_refused_after_death_or_withdrawal(
         with transaction(app_context.engine) as session:
             setattr(session.get_one(Participant, seeded.chinese.id), column, app_context.clock())
         for answer in (desk.open(address), desk.post(address, **HEAD)):
-            assert (answer.status_code, answer.location) == (303, f"/staff/participants/{seeded.chinese.id}")
+            assert (answer.status_code, answer.location) == (303, f"/staff/participants/{seeded.chinese.id}/forms")
         desk.open(answer.location)
         assert sentence in desk.page
         assert "/enter/" not in desk.page
@@ -224,7 +224,7 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     assert (kept["breath"], kept["weight"], kept["pain"]) == (2, "85.0", 1)
     second.open("/staff/?show=papers")
     assert "Nothing to do here" in second.page
-    second.open(f"/staff/participants/{seeded.chinese.id}")
+    second.open(f"/staff/participants/{seeded.chinese.id}/forms?form={check.split('/')[3]}")
     assert "verified against the original by Investigator" in second.page
     second.open(check)
     assert "Verified against the original by Investigator" in second.page

@@ -67,13 +67,16 @@ def test_no_page_of_staff_falls(app: Flask, clinic: Clinic, clock: Clock) -> Non
     for path in (
         "/staff/",
         "/staff/inbox",
-        f"/staff/inbox/{clinic.participant_id}",
+        f"/staff/participants/{clinic.participant_id}/forms",
+        f"/staff/participants/{clinic.participant_id}/messages",
+        f"/staff/participants/{clinic.participant_id}/events",
+        f"/staff/participants/{clinic.participant_id}/records",
         f"/staff/alerts/{alert.id}",
         "/staff/participants",
         f"/staff/participants/{clinic.participant_id}",
     ):
         assert desk.open(path, follow="").status_code == 200, path
-    desk.open(f"/staff/inbox/{clinic.participant_id}")
+    desk.open(f"/staff/participants/{clinic.participant_id}/messages")
     assert "This participant’s study plan is no longer available" in desk.page
 
 

@@ -151,7 +151,7 @@ def test_which_text_went_to_whom_is_answered_from_one_page(app: Flask, app_conte
     assert desk.page.count("Message sent") == len(sent)
     name = {account.id: account.name for account in seeded.staff.values()}[sent[0]["staff"]]
     assert f"account: <b>{name}</b>" in desk.page
-    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    desk.open(f"/staff/participants/{seeded.chinese.id}/messages")
     section = desk.page.split('id="messages"')[1]
     assert name in section
     assert f"/staff/alerts/{sent[0]['alert']}" in section

@@ -115,7 +115,7 @@ def test_what_is_printed_is_the_record_and_not_the_screen(
     alert = page.url
     for address, says in (
         (alert, "Reason for this alert"),
-        (f"{live_site.url}/staff/participants/{number}/course?lang=en", "Symptoms by week"),
+        (f"{live_site.url}/staff/participants/{number}/timeline?lang=en", "Symptoms by week"),
         (f"{live_site.url}/staff/audit?participant={number}&lang=en", "Alert raised"),
     ):
         page.goto(address)

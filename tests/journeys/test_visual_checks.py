@@ -138,9 +138,16 @@ def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     yield "alert"
     at_desk.page.goto(f"{url}/staff/participants")
     yield "participants"
+    at_desk.page.goto(f"{url}/staff/participants?alert=any&sort=-phase")
+    yield "participants, filtered"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}")
     yield "participant"
-    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/course")
+    for tab in ("forms", "messages", "events", "records"):
+        at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/{tab}")
+        yield f"participant, {tab}"
+    at_desk.page.locator(".ph .more summary").click()
+    yield "participant, something else"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/timeline")
     yield "course"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/calls")
     at_desk.page.locator("#log button").click()
@@ -151,7 +158,7 @@ def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     yield "reported against recorded"
     at_desk.page.goto(f"{url}/staff/inbox")
     yield "inbox"
-    at_desk.page.goto(f"{url}/staff/inbox/{study.chinese.id}")
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/messages")
     at_desk.page.locator("button[value=fixed]").click()
     yield "texts with a problem"
     at_desk.page.goto(f"{url}/staff/participants/new")

@@ -238,7 +238,7 @@ def test_staff_make_a_card_and_get_its_files_once(
     app: Flask, phone: ParticipantBrowser, app_context: AppContext, seeded: Study, role: str
 ) -> None:
     desk = signed_in_browser(app, seeded.staff[role])
-    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    desk.open(f"/staff/participants/{seeded.chinese.id}/records")
     path = f"/staff/participants/{seeded.chinese.id}/card"
     assert f'href="{path}"' in desk.page
     assert desk.open(path).status_code == 200
@@ -282,6 +282,6 @@ def test_staff_see_a_locked_card(app: Flask, phone: ParticipantBrowser, seeded: 
     for _turn in range(5):
         phone.press(pin=WRONG, do="next")
     desk = signed_in_browser(app, seeded.staff["monitor"])
-    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    desk.open(f"/staff/participants/{seeded.chinese.id}/records")
     assert "Locked after five wrong PINs" in desk.page
     assert desk.open(f"/staff/participants/{seeded.chinese.id}/card").status_code == 403

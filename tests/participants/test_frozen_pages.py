@@ -23,11 +23,11 @@ PERSON = "/staff/participants/{id}"
 # Page, button or link of a page that leads to a change, role. Each change is refused while the record is frozen.
 OFFERED = [
     (f"{PERSON}/dates", 'name="do" value="treated"', "coordinator"),
-    (f"{PERSON}/dates", "Record or plan", "coordinator"),
+    (f"{PERSON}/dates", ">Change<", "coordinator"),
     (f"{PERSON}/dates?kind=rt_fraction&number=1", 'name="do" value="take_back"', "coordinator"),
     (f"{PERSON}/dates?kind=rt_fraction&number=1", 'name="do" value="preview"', "coordinator"),
-    (f"{PERSON}/calendar", 'id="reason-', "coordinator"),
-    (PERSON, "Phone interview", "coordinator"),
+    (f"{PERSON}/forms", 'id="reason-', "coordinator"),
+    (f"{PERSON}/forms", "Phone interview", "coordinator"),
     ("/staff/ulcers/{id}", "Record: ulcer confirmed", "investigator"),
     ("/staff/corrections/form/{form}", ">Correct<", "coordinator"),
 ]
@@ -67,8 +67,10 @@ def test_a_frozen_record_shows_no_button_that_will_refuse(
     """Pages offered "Treated today", "Correct" or 'id="reason-', and every press ended on the page of the refusal."""
     desk = signed_in_browser(app, at_work.staff[role])
     person_id = at_work.chinese.id
-    desk.open(PERSON.format(id=person_id))
-    (form, *_more) = re.findall(r'href="([^"]+)">Data corrections<span', desk.page)
+    desk.open(PERSON.format(id=person_id) + "/forms")
+    (opened, *_more) = re.findall(r'href="([^"#]+\?form=\d+)', desk.page)
+    desk.open(opened)
+    (form,) = re.findall(r'href="([^"]+)">Data corrections<span', desk.page)
     path = form if "{form}" in address else address.format(id=person_id)
     assert desk.open(path).status_code == 200
     assert button in desk.page, "the test looks for a button that is never there"

@@ -41,8 +41,42 @@ def test_a_way_to_the_next_page_keeps_what_is_looked_for(
     assert "No participant number contains this" in desk.page
 
 
-def test_a_short_list_has_neither(app: Flask, seeded: Study) -> None:
+def test_a_short_list_has_no_pages(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/participants?lang=en")
-    assert 'name="find"' not in desk.page
     assert "page=" not in desk.page
+
+
+def test_filters_stay_in_every_address(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    desk = signed_in_browser(app, seeded.staff["monitor"])
+    desk.open("/staff/participants?lang=en&spoken=en&state=active&sort=-number")
+    assert ("NPC-002" in desk.page.partition("<tbody")[2], "NPC-001" in desk.page.partition("<tbody")[2]) == (
+        True,
+        False,
+    )
+    assert '<details class="fold" open>' in desk.page
+    assert 'aria-sort="descending"' in desk.page
+    assert "/staff/participants?spoken=en&state=active&sort=phase" in desk.page
+    assert "spoken=en&sort=-number" in desk.page, "the other language keeps them"
+    desk.open("/staff/participants?lang=en&phase=died")
+    assert "No participant matches the filter." in desk.page
+
+
+@pytest.mark.parametrize("address", ["phase=x", "alert=x", "spoken=x", "way=x", "state=x", "sort=x", "sort=--number"])
+def test_an_unknown_filter_is_ignored(app: Flask, seeded: Study, address: str) -> None:
+    desk = signed_in_browser(app, seeded.staff["nurse"])
+    assert desk.open(f"/staff/participants?lang=en&{address}").status_code == 200
+    assert "2 participants" in desk.page
+
+
+def test_the_search_of_every_page_leads_to_the_record(app: Flask, seeded: Study) -> None:
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open("/staff/roster?lang=en")
+    assert 'id="seek"' in desk.page
+    answer = desk.open("/staff/participants?find=npc-002&go=1")
+    assert (answer.status_code, answer.location) == (303, f"/staff/participants/{seeded.english.id}")
+    assert desk.open("/staff/participants?find=npc-00&go=1").status_code == 200
+    assert desk.open("/staff/participants?find=npc-001").status_code == 200, "the list itself only narrows"
+    other = signed_in_browser(app, seeded.staff["administrator"])
+    other.open("/staff/roster?lang=en")
+    assert 'id="seek"' not in other.page

@@ -109,7 +109,7 @@ def test_frozen_says_who_and_when_and_lets_participants_answer(
     doctor.open(f"/staff/freeze/{PLAN}")
     assert "Freeze" in doctor.page
     desk = signed_in_browser(app, seeded.staff["coordinator"])
-    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    desk.open(f"/staff/participants/{seeded.chinese.id}/forms")
     assert "The whole study has been frozen since" in desk.page
     assert "Enter a phone interview" not in desk.page
     assert desk.post(answered, **request(seeded)).status_code == 409
@@ -117,8 +117,15 @@ def test_frozen_says_who_and_when_and_lets_participants_answer(
     assert "Investigator" in desk.page
     clock.move(minutes=1)
     form_browser.press_start(app_context, seeded.chinese.qlq).save(Q1=2)
-    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    desk.open(f"/staff/participants/{seeded.chinese.id}/forms?form={seeded.chinese.qlq.assessment_id}")
     assert desk.page.count("Answered after the freeze.") == 1
+
+
+def awaited(page: str) -> list[str]:
+    """Return the visits and forms in the section of what is next."""
+    section = page.partition("<h2>Next</h2>")[2].partition("</section>")[0]
+    found = re.findall(r'<th scope="row">([^<]+)<br><span class="s">([^<]+)</span>', section)
+    return [" ".join(one) for one in found]
 
 
 @pytest.mark.parametrize(("scope", "may_enter"), [("questions", True), ("data", False)])
@@ -131,13 +138,13 @@ def test_of_who_withdrew_nothing_is_awaited(
         )
     record = f"/staff/participants/{seeded.chinese.id}"
     desk = signed_in_browser(app, seeded.staff["coordinator"])
-    desk.open(record)
-    assert "Awaiting completion" in desk.page
-    assert "Before treatment · Symptom check-in" in desk.page
+    desk.open(f"{record}/forms")
+    assert awaited(desk.page) == ["Before treatment Symptom check-in", "Before treatment QLQ-C30"]
     desk.post(f"{record}/consent", do="withdraw", scope=scope, told="care goes on")
-    desk.open(record)
-    assert "Awaiting completion" not in desk.page
-    assert ("Withdrawal from the study · Symptom check-in" in desk.page) is may_enter
+    desk.open(f"{record}/forms")
+    assert ("Withdrawal from the study Symptom check-in · optional" in awaited(desk.page)) is may_enter
+    assert not any(form.startswith("Before treatment") for form in awaited(desk.page))
+    assert ("you may still enter" in desk.page) is may_enter
     # A link back, and the reason as a translated text instead of its key.
     desk.open(f"{record}/consent")
     (back,) = re.findall(r'href="([^"]+kind=withdrawal[^"]*)"', desk.page)

@@ -31,7 +31,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 @pytest.fixture
 def path(seeded: Study) -> str:
     """Return the address of the Chinese participant's timeline."""
-    return f"/staff/participants/{seeded.chinese.id}/course"
+    return f"/staff/participants/{seeded.chinese.id}/timeline"
 
 
 @pytest.fixture

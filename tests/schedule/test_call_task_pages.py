@@ -104,7 +104,7 @@ def test_who_may_see_and_who_may_phone(app: Flask, clinic: Clinic, seeded: Study
     assert ("Save call" in desk.page or "保存通话记录" in desk.page) == has_right(role, "log_call")
     assert desk.post(path, **CALL).status_code == (303 if has_right(role, "log_call") else 403)
     assert len(clinic.rows(PhoneCall)) == has_right(role, "log_call")
-    desk.open(f"/staff/participants/{clinic.participant_id}")
+    desk.open(f"/staff/participants/{clinic.participant_id}/messages")
     assert ("will answer" in desk.page) == (has_right(role, "log_call"))
 
 
@@ -121,7 +121,7 @@ def test_logging_a_call_ends_the_task_and_shows_it(desk: StaffBrowser, clinic: C
     assert "Feels fine & will answer" in desk.page
     desk.open("/staff/")
     assert "Call today" not in desk.page
-    desk.open(f"/staff/participants/{clinic.participant_id}")
+    desk.open(f"/staff/participants/{clinic.participant_id}/messages")
     assert "Feels fine & will answer" in desk.page
 
 
@@ -139,7 +139,7 @@ def test_an_unanswered_call_leaves_the_to_do_list_until_it_is_due(
     assert "Contact a relative, or ask the investigator how to proceed" in desk.page
     desk.open("/staff/")
     assert "Call today" not in desk.page
-    desk.open(f"/staff/participants/{clinic.participant_id}")
+    desk.open(f"/staff/participants/{clinic.participant_id}/messages")
     assert "Please call NPC-001" in desk.page
 
 
@@ -181,12 +181,12 @@ def test_what_cannot_be_taken_is_said_and_nothing_typed_is_lost(
 def test_a_call_can_be_logged_without_a_task(app: Flask, seeded: Study, clinic: Clinic) -> None:
     desk = signed_in_browser(app, clinic.coordinator)
     other = seeded.english.id
-    desk.open(f"/staff/participants/{other}")
+    desk.open(f"/staff/participants/{other}/messages")
     assert "No calls logged yet." in desk.page
     assert desk.post(f"/staff/participants/{other}/calls", **CALL | {"at": "2099-01-01T10:00"}).status_code == 400
     assert "Feels fine & will answer" in desk.page
     done = desk.post(f"/staff/participants/{other}/calls", **CALL)
-    assert done.location == f"/staff/participants/{other}#calls"
+    assert done.location == f"/staff/participants/{other}/messages#calls"
     (call,) = clinic.rows(PhoneCall)
     assert (call.participant_id, call.task_id) == (other, None)
     assert task(clinic).done_at is None

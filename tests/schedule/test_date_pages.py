@@ -112,7 +112,7 @@ def test_a_planned_date_is_kept_only_after_its_preview_was_confirmed(
     assert set(windows(app_context, seeded)) > set(before)
     desk.open(path)
     assert "Saved: Induction day 1." in desk.page
-    assert "<span>planned</span>" in desk.page
+    assert re.search(r"Mon 9 Mar</span><span class=\"s\">planned</span>", desk.page)
 
 
 def test_the_preview_lists_exactly_what_the_confirmation_moves(
@@ -284,13 +284,15 @@ def test_one_press_records_todays_fraction_and_a_second_changes_nothing(
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     before = windows(app_context, seeded)
     desk.open(path)
-    assert "Record today’s treatment: Radiotherapy fraction 3 of 28" in desk.page
+    assert ">Fraction 3 given</button>" in desk.page
+    assert "Next: fraction 3 of 28" in desk.page
     pressed = _button(desk)
     assert desk.post(path, do="treated", **pressed).status_code == 303
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 1), False)
     assert windows(app_context, seeded) == before
     desk.open(path)
     assert "Recorded for today: Radiotherapy fraction 3." in desk.page
+    assert "Today is done" in desk.page
     assert "Radiotherapy fraction 3 is already recorded for today." in desk.page
     assert 'value="treated"' not in desk.page
     assert desk.post(path, do="treated", **pressed).status_code == 303
@@ -348,9 +350,108 @@ def test_what_is_expected_is_never_shown_as_a_fact(
     in_radiotherapy(app_context, seeded, clock)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
-    expected = re.findall(r'<li class="day coming[^>]*>.*?</li>', desk.page, re.DOTALL)
-    assert len(expected) >= 26
-    assert all("projected, not recorded yet" in row and "has happened" not in row for row in expected)
+    # 28 fractions in weeks: two given, today's, and what is expected, each said in words.
+    said = re.findall(r'<b>(\d+)[^<]*</b><span class="s">[^<]+</span><span class="vh">, (\w+)</span>', desk.page)
+    assert [number for number, _state in said] == [str(number) for number in range(1, 29)]
+    assert [state for _number, state in said] == ["given"] * 2 + ["today"] + ["expected"] * 25
+    later = re.findall(r'<tr role="row" class=later>.*?</tr>', desk.page, re.DOTALL)
+    assert len(later) >= 3
+    assert all("projected, not recorded yet" in row and "not yet" in row for row in later)
+
+
+def test_todays_fraction_is_undone(app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask) -> None:
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = windows(app_context, seeded)
+    desk.open(path)
+    desk.post(path, do="treated", **_button(desk))
+    desk.open(path)
+    assert ">Undo</button>" in desk.page
+    undo = {"do": "undo", "kind": "rt_fraction", "number": "3"}
+    assert desk.post(path, **undo).status_code == 303
+    assert ("rt_fraction", 3) not in standing(app_context, seeded)
+    assert windows(app_context, seeded) == before
+    desk.open(path)
+    assert "Undone: Radiotherapy fraction 3 is no longer recorded for today." in desk.page
+    assert ">Fraction 3 given</button>" in desk.page
+    assert "Reason: undone on the day it was recorded" in desk.page, "the history keeps it"
+    # A second press changes nothing, and no other day can be undone so.
+    for number in ("3", "2", "29", "x"):
+        assert desk.post(path, **undo | {"number": number}).status_code == 303
+    assert ("rt_fraction", 2) in standing(app_context, seeded)
+    with transaction(app_context.engine) as session:
+        found = session.scalars(select(AuditEntry).where(AuditEntry.reason == "treatment_undone"))
+        assert len(list(found)) == 1
+
+
+def test_a_fraction_of_an_earlier_day_has_no_undo(
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+) -> None:
+    in_radiotherapy(app_context, seeded, clock)
+    clock.move(days=1)
+    recorded(app_context, seeded, DateChange("rt_fraction", 3, date(2026, 4, 1)))
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(path)
+    assert 'value="undo"' not in desk.page
+    assert desk.post(path, do="undo", kind="rt_fraction", number="3").status_code == 303
+    assert ("rt_fraction", 3) in standing(app_context, seeded)
+
+
+def test_not_given_today_needs_a_reason_and_shows_what_moves(
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+) -> None:
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = windows(app_context, seeded)
+    desk.open(path)
+    asked = {"do": "not_given", "kind": "rt_fraction", "number": "3"}
+    for why in ("", "bored"):
+        assert desk.post(path, **asked, why_not=why).status_code == 400
+        assert "Choose why." in desk.page
+    assert desk.post(path, **asked, why_not="not_given_machine").status_code == 200
+    assert "not given: the machine was not available" in desk.page
+    assert windows(app_context, seeded) == before
+    assert confirms(desk, path).status_code == 303
+    # Wednesday 1 April; the next working day is Thursday.
+    assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 2), True)
+    assert windows(app_context, seeded) != before
+    desk.open(path)
+    assert 'value="treated"' in desk.page
+    # "Back to editing" shows the reason in words.
+    assert desk.post(path, **asked, why_not="not_given_ill").status_code in (200, 303)
+    if 'value="confirm"' in desk.page:
+        desk.post(path, do="edit", **hidden(desk.page))
+        assert "not given: too ill" in desk.page
+    for number in ("0", "29", "2"):
+        assert desk.post(path, **asked | {"number": number}, why_not="not_given_ill").status_code == 303
+
+
+def test_every_date_stands_in_one_table_by_phase_and_rare_ones_only_after_they_happened(
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+) -> None:
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(path)
+    rows = re.findall(
+        r'<th scope="row" role="rowheader">([^<]+)</th>\s*<td role="cell" data-l="Phase">([^<]+)</td>', desk.page
+    )
+    assert rows[:5] == [
+        ("Informed consent", "Before treatment"),
+        ("Induction day 1", "Induction"),
+        # The next dose, projected from the first day; of those that have passed without a record the first.
+        ("Anti-PD-1 dose 1", "Induction"),
+        ("Radiotherapy fraction", "Radiotherapy"),
+        ("Response assessment at 50 Gy", "Radiotherapy"),
+    ]
+    assert ("End of radiotherapy", "Radiotherapy") in rows
+    assert not any(title.startswith(("Ulcer", "Death", "Withdrawal", "Recurrence")) for title, _phase in rows)
+    offered = re.findall(r'<option value="(\w+)">', desk.page.partition('id="else-kind"')[2].partition("</select>")[0])
+    assert {"ulcer_suspected", "progression", "withdrawal", "death", "rt_fraction"} <= set(offered)
+    recorded(app_context, seeded, DateChange("ulcer_suspected", 1, date(2026, 4, 1)))
+    desk.open(path)
+    assert "Ulcer suspected 1</th>" in desk.page
+    assert "the investigator decides whether radiotherapy continues." in desk.page
+    assert len(re.findall(r"<div><dt><b", desk.page.partition('id="next"')[2].partition("</section>")[0])) <= 5
 
 
 # --- daily ulcer forms, and the end of participation ------------------------------------------------------------------
@@ -443,11 +544,11 @@ def test_the_first_fraction_is_offered_near_its_planned_day_only(
     recorded(app_context, seeded, DateChange("induction_day1", 0, TODAY))
     recorded(app_context, seeded, DateChange("rt_fraction", 1, TODAY + timedelta(days=28), planned=True))
     desk.open(path)
-    assert "Record today’s treatment" not in desk.page
+    assert 'value="treated"' not in desk.page
     clock.move(days=25)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
-    assert "Record today’s treatment: Radiotherapy fraction 1 of 28" in desk.page
+    assert ">Fraction 1 given</button>" in desk.page
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])

@@ -25,7 +25,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 @pytest.fixture
 def path(seeded: Study) -> str:
     """Return the address of the English participant's visit schedule."""
-    return f"/staff/participants/{seeded.english.id}/calendar"
+    return f"/staff/participants/{seeded.english.id}/forms"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behi
             consent_version="1.0",
             health_data=True,
         )
-        path = f"/staff/participants/{late.id}/calendar"
+        path = f"/staff/participants/{late.id}/forms"
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     assert desk.open(path).status_code == 200
     assert states(desk.page) == ["Missed", "Missed"]
@@ -188,14 +188,13 @@ def test_the_participants_page_says_what_is_awaited_and_what_comes_next(
     page = f"/staff/participants/{seeded.english.id}"
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(page)
-    assert "Awaiting completion:" in desk.page
-    assert "Before treatment" in desk.page
+    assert re.search(r"<dt>Next visit</dt><dd><b>Before treatment</b><span[^>]*>[^<]*open, closes", desk.page)
     later(app_context, clock)
     late = signed_in_browser(app, seeded.staff["coordinator"])
     late.open(page)
-    assert "No questionnaire is due now according to the schedule." in late.page
+    assert "<dt>Next visit</dt><dd>None expected" in late.page
     assert "2 missed forms have no reason recorded." in late.page
-    for link in ("dates", "calendar"):
+    for link in ("dates", "forms"):
         assert f'href="{page}/{link}"' in late.page
 
 

@@ -36,7 +36,7 @@ def desk_behind(file: Path, config: Config, clinic: Clinic, clock: Clock) -> Sta
 def test_no_link_is_offered_and_none_is_sent(config: Config, clinic: Clinic, clock: Clock) -> None:
     desk = desk_behind(EXAMPLE, config, clinic, clock)
     address = f"/staff/participants/{clinic.participant_id}"
-    desk.open(address)
+    desk.open(f"{address}/forms")
     assert "By text message, with a code for the address on the card" in desk.page
     assert "By text message, with a link" not in desk.page
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="link").status_code == 400
@@ -57,13 +57,13 @@ def test_a_form_over_the_daily_limit_says_so_and_is_among_the_messages(
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="code").status_code == 409
     assert "The daily message limit for this number has been reached. Please phone, or show the code here." in desk.page
     assert [row.status for row in clinic.rows(Message)] == ["waiting", "dropped"]
-    desk.open(address)
+    desk.open(f"{address}/messages")
     assert "The daily message limit for this number has been reached. Please phone." in desk.page
 
 
 def test_fixed_replies_only(config: Config, clinic: Clinic, clock: Clock) -> None:
     desk = desk_behind(EXAMPLE, config, clinic, clock)
-    address = f"/staff/inbox/{clinic.participant_id}"
+    address = f"/staff/participants/{clinic.participant_id}/messages"
     desk.open(address)
     assert 'value="staff_call"' in desk.page
     assert "The SMS provider does not accept free-text messages." in desk.page

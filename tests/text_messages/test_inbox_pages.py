@@ -38,7 +38,7 @@ def desk(app: Flask, clinic: Clinic) -> StaffBrowser:
 
 
 def thread(clinic: Clinic) -> str:
-    return f"/staff/inbox/{clinic.participant_id}"
+    return f"/staff/participants/{clinic.participant_id}/messages"
 
 
 def test_an_empty_inbox_says_so(desk: StaffBrowser) -> None:
@@ -99,9 +99,14 @@ def test_who_may_read_and_who_may_answer(app: Flask, clinic: Clinic, seeded: Stu
     store_text(clinic, "嗯")
     stranger = store_emergency_text(clinic)
     desk = signed_in_browser(app, seeded.staff[role])
-    for path in ("/staff/inbox", thread(clinic), f"/staff/inbox/unmatched/{stranger}"):
+    for path in ("/staff/inbox", f"/staff/inbox/unmatched/{stranger}"):
         assert desk.open(path).status_code == (200 if has_right(role, "see_inbox") else 403)
         assert ("tel:" in desk.page) == (has_right(role, "see_identity") and path != "/staff/inbox")
+    assert desk.open(thread(clinic)).status_code == (200 if has_right(role, "see_participants") else 403)
+    assert ("tel:" in desk.page) == has_right(role, "see_identity")
+    assert ("嗯" in desk.page) == has_right(role, "see_inbox"), (
+        "the tab shows its texts only to those who may read them"
+    )
     desk.open(thread(clinic))
     assert ('value="fixed"' in desk.page) == has_right(role, "reply_text")
     assert desk.post(thread(clinic), do="read").status_code == (303 if has_right(role, "reply_text") else 403)
@@ -294,8 +299,9 @@ def test_the_alert_of_a_forms_text_shows_it(desk: StaffBrowser, clinic: Clinic) 
     assert "bleeding</b>: denied" in desk.page
     desk.open(thread(clinic))
     assert "没有大出血" in desk.page
-    assert f"/staff/participants/{clinic.participant_id}#form-{clinic.checkin.assessment_id}" in desk.page
-    desk.open(f"/staff/participants/{clinic.participant_id}")
+    own = f"/staff/participants/{clinic.participant_id}/forms?form={clinic.checkin.assessment_id}"
+    assert f"{own}#form-{clinic.checkin.assessment_id}" in desk.page
+    desk.open(own)
     assert f'id="form-{clinic.checkin.assessment_id}"' in desk.page
 
 
@@ -309,5 +315,5 @@ def test_the_page_in_chinese(app: Flask, clinic: Clinic) -> None:
     store_text(clinic, "发烧", what="unclear", level=Level.URGENT, hits=BLEEDS)
     desk = signed_in_browser(app, clinic.nurse)
     desk.open(thread(clinic))
-    for words in ("与NPC-001的短信往来", "未识别", "大出血", "未读", "发送该短信"):
+    for words in ("短信回复", "未识别", "大出血", "未读", "发送该短信"):
         assert words in desk.page

@@ -10,13 +10,14 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.level import Level
+from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import StudyPlan
 from pro.features.accounts import staff_accounts
 from pro.features.alerts import alert_list, stable_symptoms
 from pro.features.alerts.stable_symptoms import StableItem
 from pro.features.duty_roster import recipients
 from pro.features.duty_roster.recipients import DutyState
-from pro.features.participants import treatment_dates
+from pro.features.participants import treatment_dates, treatment_phases
 from pro.models import Alert, Anchor, ClinicalFact, Participant, StaffMember
 
 # The page has no room for more; it says how many more there are.
@@ -81,14 +82,14 @@ class DutyNow:
 class AlertBackground:
     """What a decision about an alert needs beside the answers.
 
-    ``phase``: name of the phase of the treatment, "" before the treatment or if the plan names no phases. ``doses``:
+    ``phase``: phase of the treatment, None if it is not known. ``doses``:
     the newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed;
     ``recent_earlier``: number of those that were raised in the last 30 days. ``ulcer_status`` ("none", "suspected",
     "confirmed", "cleared") holds since ``ulcer_since``; None if it was never recorded. ``stable``: the symptoms that
     are marked as known and stable now.
     """
 
-    phase: str
+    phase: TreatmentPhase | None
     doses: tuple[RecordedTreatment, ...]
     earlier: tuple[EarlierCase, ...]
     more_earlier: int
@@ -106,10 +107,10 @@ def read_background(work: UnitOfWork, participant: Participant, case_key: str, l
     plan = work.catalogue.plans.get(participant.plan)
     given = _recorded_treatments(work, participant)
     duty = recipients.read_duty_state(work)
-    earlier = _earlier_cases(work, participant, case_key, language)
+    earlier = list_cases(work, participant, language, but=case_key)
     ulcer = _ulcer_fact(work, participant)
     return AlertBackground(
-        phase=_phase(work, plan, given, language) if plan else "",
+        phase=treatment_phases.read_phase(work, participant),
         doses=_newest_doses(work, plan, participant, given, language) if plan else (),
         earlier=earlier[:MOST_EARLIER],
         more_earlier=max(0, len(earlier) - MOST_EARLIER),
@@ -170,16 +171,6 @@ def _recorded_treatments(work: UnitOfWork, participant: Participant) -> list[Anc
     return sorted(rows, key=lambda row: (row.on, row.number))
 
 
-def _phase(work: UnitOfWork, plan: StudyPlan, given: list[Anchor], language: str) -> str:
-    """Return the name of the last phase of the plan that has begun."""
-    words = work.catalogue.plan_words.get((plan.id, language))
-    if plan.calendar is None or words is None:
-        return ""
-    kinds = {row.kind for row in given}
-    begun = [name for name, starts in plan.calendar.phases.items() if kinds & set(starts)]
-    return words.phases[begun[-1]] if begun else ""
-
-
 def _newest_doses(
     work: UnitOfWork, plan: StudyPlan, participant: Participant, given: list[Anchor], language: str
 ) -> tuple[RecordedTreatment, ...]:
@@ -199,11 +190,11 @@ def _newest_doses(
     return tuple(found)
 
 
-def _earlier_cases(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> tuple[EarlierCase, ...]:
-    """Return the participant's other cases, the newest first."""
+def list_cases(work: UnitOfWork, participant: Participant, language: str, *, but: str = "") -> tuple[EarlierCase, ...]:
+    """Return the participant's cases without that of the source ``but``, the newest first."""
     query = (
         select(Alert)
-        .where(Alert.participant_id == participant.id, Alert.source != case_key, Alert.superseded_at.is_(None))
+        .where(Alert.participant_id == participant.id, Alert.source != but, Alert.superseded_at.is_(None))
         .order_by(Alert.level.desc(), Alert.raised_at.desc(), Alert.id)
     )
     cases: dict[str, list[Alert]] = {}

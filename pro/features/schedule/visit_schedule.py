@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.core.schedule import expected_visits
-from pro.core.schedule.anchors import facts_from_anchors
+from pro.core.schedule.anchors import Days, facts_from_anchors, resolve_days
 from pro.core.schedule.expected_visits import ExpectedVisit
 from pro.core.study_plan import PlanWords, VisitSchedule
 from pro.errors import NotFound
 from pro.features.accounts import staff_accounts
-from pro.features.participants import clinical_facts, consent_records
+from pro.features.participants import clinical_facts, consent_records, treatment_dates
 from pro.features.participants.treatment_dates import dated_anchors, local_date
 from pro.features.schedule import expected_forms, schedule_service
 from pro.features.schedule.expected_forms import ComplianceCounts, ExpectedFormLine
@@ -210,24 +211,10 @@ def read_treatment_dates(work: UnitOfWork, participant: Participant, language: s
     past = _superseded_dates(work, participant, names)
     standing = schedule_service.ordered_anchors(work, participant)
     days = schedule_service.read_days(work, participant)
-    kinds = []
-    for kind_id in _kinds_in_order(calendar):
-        kind = calendar.anchors[kind_id]
-        recorded = tuple(_recorded_date(row, names) for row in standing if row.kind == kind_id)
-        known = {day.number for day in recorded}
-        kinds.append(
-            DateKind(
-                id=kind_id,
-                title=words.anchors[kind_id],
-                group=_group(calendar, kind_id),
-                most=kind.most,
-                plannable=kind.plannable,
-                next_number=schedule_service.next_number(work, participant, kind_id) if kind.most else 0,
-                recorded=recorded,
-                coming=tuple((number, day.on) for number, day in sorted(days[kind_id].items()) if number not in known),
-                history=tuple(day for of, day in past if of == kind_id),
-            )
-        )
+    kinds = [
+        _date_kind(calendar, kind_id, words, standing, days, names, tuple(day for of, day in past if of == kind_id))
+        for kind_id in _kinds_in_order(calendar)
+    ]
     today = local_date(work.now, participant.time_zone)
     working = work.catalogue.working[participant.plan]
     return TreatmentDates(
@@ -241,6 +228,23 @@ def read_treatment_dates(work: UnitOfWork, participant: Participant, language: s
         daily=_daily_treatment(calendar, kinds, today, working.has(today)) if participant.is_active else None,
         suspected=_is_ulcer_suspected(work, participant, calendar, standing),
     )
+
+
+def read_daily_treatment(work: UnitOfWork, participant: Participant, language: str) -> DailyTreatment | None:
+    """Return the treatment that is given on every working day, in one query.
+
+    None without a visit schedule, after the end of participation, and as in ``DailyTreatment``.
+    """
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None or not participant.is_active:
+        return None
+    words = work.catalogue.plan_words[participant.plan, language]
+    standing = treatment_dates.read_anchors(work, participant)
+    standing.sort(key=lambda row: row.number)
+    days = resolve_days(plan.calendar, dated_anchors(standing), work.catalogue.working_days(participant.plan))
+    kinds = [_date_kind(plan.calendar, kind, words, standing, days) for kind in plan.calendar.anchors]
+    today = local_date(work.now, participant.time_zone)
+    return _daily_treatment(plan.calendar, kinds, today, work.catalogue.working[participant.plan].has(today))
 
 
 def list_form_changes(
@@ -326,6 +330,33 @@ def _group(calendar: VisitSchedule, kind_id: str) -> str:
     if any(kind_id in (*period.starts, *period.ends) for period in calendar.periods.values()):
         return WATCH
     return END if kind_id in calendar.stops else TREATMENT
+
+
+def _date_kind(
+    calendar: VisitSchedule,
+    kind_id: str,
+    words: PlanWords,
+    standing: Sequence[Anchor],
+    days: Days,
+    names: Mapping[int, str] = MappingProxyType({}),
+    history: tuple[RecordedDate, ...] = (),
+) -> DateKind:
+    """Return one kind of date, from the recorded dates ``standing`` and all known ``days``."""
+    kind = calendar.anchors[kind_id]
+    recorded = tuple(_recorded_date(row, names) for row in standing if row.kind == kind_id)
+    known = {day.number for day in recorded}
+    done = {day.number for day in recorded if not day.planned}
+    return DateKind(
+        id=kind_id,
+        title=words.anchors[kind_id],
+        group=_group(calendar, kind_id),
+        most=kind.most,
+        plannable=kind.plannable,
+        next_number=next((number for number in range(1, kind.most + 1) if number not in done), kind.most),
+        recorded=recorded,
+        coming=tuple((number, day.on) for number, day in sorted(days[kind_id].items()) if number not in known),
+        history=history,
+    )
 
 
 def _recorded_date(row: Anchor, names: Mapping[int, str]) -> RecordedDate:

@@ -187,7 +187,7 @@ def revoke_stable_mark(staff: SignedInStaff, participant_id: int) -> ResponseRet
     person = participant_page.read_participant(request_context.work(), participant_id)
     done = stable_symptoms.revoke_mark(request_context.work(), person, request.form.get("item", ""))
     notify("stable_back" if done else "stable_gone")
-    return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+    return redirect(url_for("staff.safety.show", participant_id=participant_id), code=303)
 
 
 def _restore_grading(matter: GradingSubject, typed: MultiDict[str, str]) -> ResponseReturnValue:
@@ -213,7 +213,7 @@ def _alert_subject(alert_id: int) -> GradingSubject:
 
 def _participant_subject(participant_id: int) -> GradingSubject:
     person = participant_page.read_participant(request_context.work(), participant_id)
-    back = url_for("staff.participants.one", participant_id=participant_id)
+    back = url_for("staff.safety.show", participant_id=participant_id)
     action = url_for("staff.events.record", participant_id=participant_id)
     return GradingSubject(person.id, person.study_number, action, back)
 

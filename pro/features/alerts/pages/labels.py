@@ -149,7 +149,7 @@ notices.add(
     good=True,
     link=notices.Link(
         N_("View or cancel the marks"),
-        notices.page_address("staff.participants.one", anchor="stable", of="participant_id"),
+        notices.page_address("staff.safety.show", anchor="stable", of="participant_id"),
     ),
 )
 notices.add("noted", N_("Note saved."), good=True)

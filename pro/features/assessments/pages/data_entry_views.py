@@ -152,7 +152,7 @@ def _redirect_after_entry(participant_id: int, case: AlertCase | None, said: str
     """Redirect to an urgent or emergency alert, else to the participant."""
     notify(said)
     if case is None or case.level < Level.URGENT:
-        return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+        return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
     if case.level == Level.EMERGENCY:
         notify("tell_now")
     return redirect(url_for("staff.alert", alert_id=case.alert_id), code=303)
@@ -160,7 +160,7 @@ def _redirect_after_entry(participant_id: int, case: AlertCase | None, said: str
 
 def _redirect_refused(participant_id: int, refusal: NotAllowed) -> ResponseReturnValue:
     notify("cannot_enter", why=_refusal_key(refusal.why))
-    return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
 
 
 def _refusal_key(why: str) -> str:

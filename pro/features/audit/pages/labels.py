@@ -13,7 +13,7 @@ from pro.features.accounts.pages.labels import CHANGES
 from pro.features.alerts.pages.labels import NO_EVENT
 from pro.features.audit import audit_groups
 from pro.features.audit.audit_trail import AuditFact, AuditLine
-from pro.features.schedule.pages.labels import anchor_shown, day_shown
+from pro.features.schedule.pages.labels import DAILY_REASONS, anchor_shown, day_shown
 from pro.features.ulcers.pages.labels import ABOUT, RESULTS, STATES
 from pro.web import refusals, request_context
 from pro.web.labels import TABLES, word
@@ -178,6 +178,7 @@ REASONS: Mapping[str, str] = {
     "not_wanted": N_("no longer needed"),
     "together": N_("combined with another message"),
     "revoked": N_("removed"),
+    **DAILY_REASONS,
     "consent withdrawn: questions": N_("consent withdrawn, no more questionnaires"),
     "consent withdrawn: data": N_("consent withdrawn, no more questionnaires and no further use of data"),
 }

@@ -44,7 +44,7 @@ def act_on_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValu
             request_context.work(), participant_page.read_participant(request_context.work(), participant_id)
         ):
             notify("card_revoked")
-        return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+        return redirect(url_for("staff.participants.records", participant_id=participant_id), code=303)
     form = CardForm()
     if do != "make" or not form.validate():
         return _page(participant_id, form, 400)

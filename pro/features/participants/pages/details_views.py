@@ -67,7 +67,7 @@ def _correct_details(participant_id: int) -> ResponseReturnValue:
         notify("details_stale")
         return _page(person, _details_form(person), MistakeForm(formdata=None), 409)
     notify("phone_corrected" if "phone" in changed else "details_corrected")
-    return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+    return redirect(url_for("staff.participants.records", participant_id=participant_id), code=303)
 
 
 def _cancel_enrolment(participant_id: int) -> ResponseReturnValue:
@@ -83,7 +83,7 @@ def _cancel_enrolment(participant_id: int) -> ResponseReturnValue:
         form.refuse({"mistake_reason": refusal.why})
         return _page(person, _details_form(person), form, 409)
     notify("enrolment_cancelled")
-    return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+    return redirect(url_for("staff.participants.records", participant_id=participant_id), code=303)
 
 
 def _details_form(person: Participant, typed: Mapping[str, str] | None = None) -> DetailsForm:

@@ -28,8 +28,17 @@ from pro.features.participants.pages import labels
 from pro.features.participants.pages.labels import CONSENT_WAYS, HEARD, SCOPES
 from pro.features.schedule.participant_details import ParticipantDetails
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, DateField, DateTimeLocalField, choices, to_half_width
-from pro.web.labels import moment_shown
+from pro.web.forms import (
+    DATE_FORMATS,
+    REASON_LENGTH,
+    TYPED_MOMENTS,
+    DateField,
+    DateTimeLocalField,
+    choices,
+    to_half_width,
+    trim,
+)
+from pro.web.labels import MISSING_REASONS, moment_shown
 from pro.web.refusals import N_, REFUSALS
 
 
@@ -255,4 +264,21 @@ class SendForm(FlaskForm):
             SelectChoice("here", N_("Show a link and a code here for a participant who is present")),
         ],
         validators=[InputRequired(N_("Choose a method."))],
+    )
+
+
+class MissedReasonForm(FlaskForm):
+    """Form for the reason of a missing form. ``expected``: its row in the visit schedule."""
+
+    expected = HiddenField()
+    reason = SelectField(
+        N_("Reason for missing form"),
+        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING_REASONS.items())],
+        validators=[InputRequired(N_("Choose a reason."))],
+        validate_choice=False,
+    )
+    note = StringField(
+        N_("Note"),
+        filters=[trim],
+        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
     )

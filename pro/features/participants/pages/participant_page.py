@@ -1,4 +1,4 @@
-"""Data of the participant page and call pages: forms, answers, scores, messages, calls."""
+"""Data of the participant’s tabs and call pages: forms, answers, scores, messages, calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pro.features.accounts import staff_accounts
 from pro.features.alerts import alert_list
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.alert_page import AnswerRow, answer_table, phone_of
-from pro.features.assessments import data_entry, paper_forms
+from pro.features.assessments import data_entry
 from pro.features.forms import licensed_wording
 from pro.features.forms.form_state import answer_rows_by_form, form_words
 from pro.features.participants.pages import participant_list
@@ -23,7 +23,18 @@ from pro.features.participants.pages.participant_list import ParticipantRow
 from pro.features.schedule import call_tasks
 from pro.features.schedule.call_tasks import CallTaskRow
 from pro.messaging import message_rendering
-from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant, PhoneCall, Score, StaffMember
+from pro.models import (
+    Alert,
+    Answer,
+    Assessment,
+    CallTask,
+    ExpectedForm,
+    Message,
+    Participant,
+    PhoneCall,
+    Score,
+    StaffMember,
+)
 
 # The page shows so many; the audit trail has all of them.
 MOST_MESSAGES = 100
@@ -99,28 +110,6 @@ class InstrumentChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class ParticipantPage:
-    """Data of the participant page. ``can_enter``: instruments that staff may enter now.
-
-    ``plan_gone``: the plan is no longer installed. ``shown_in``: the language in which the study's words are shown to
-    the participant, if they are missing in the participant's own; else "".
-    """
-
-    row: ParticipantRow
-    phone: str | None
-    enrolled_at: datetime
-    forms: list[FormRow]
-    messages: list[MessageRow]
-    instruments: list[InstrumentChoice]
-    can_send: bool
-    can_enter: tuple[str, ...]
-    calls: list[tuple[PhoneCall, str]]
-    call_task: CallTaskRow | None
-    plan_gone: bool
-    shown_in: str
-
-
-@dataclass(frozen=True, slots=True)
 class CallPage:
     """Data of a call page. ``task``: None for a call without a call task.
 
@@ -152,32 +141,44 @@ def check_plan_id(work: UnitOfWork, name: str) -> str:
     return name
 
 
-def read_participant_page(work: UnitOfWork, participant_id: int, language: str) -> ParticipantPage:
-    """Return the data of a participant page, and record the view in the audit trail.
+def read_form(work: UnitOfWork, participant: Participant, assessment_id: int, language: str) -> FormRow:
+    """Return one form of ``participant`` with its answers and scores. Raise NotFound for another's form."""
+    found = work.session.get(Assessment, assessment_id)
+    if found is None or found.participant_id != participant.id:
+        raise NotFound("assessment")
+    return _form_rows(work, [found], language)[0]
 
-    Raise NotFound for an unknown participant.
-    """
-    person = read_participant(work, participant_id)
-    work.record("participant.seen", person, participant_id=person.id)
-    query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
-    plan = work.catalogue.plan_or_none(person.plan)
-    spoken = work.catalogue.plan_words[person.plan, person.language].language
-    return ParticipantPage(
-        row=participant_list.participant_rows(work, [person], language)[0],
-        phone=phone_of(work, person),
-        enrolled_at=person.enrolled_at,
-        forms=_form_rows(work, list(work.session.scalars(query)), language),
-        messages=_message_rows(work, person, language),
-        instruments=[_instrument_choice(work, name, language) for name in plan.instruments] if plan else [],
-        can_send=staff_accounts.has_right(work.actor.role, "send_form") and person.is_active,
-        can_enter=paper_forms.enterable_instruments(work, person)
-        if staff_accounts.has_right(work.actor.role, "enter_answers")
-        else (),
-        calls=call_tasks.list_calls(work, person.id),
-        call_task=_open_call_task(work, person, language),
-        plan_gone=plan is None,
-        shown_in=spoken if spoken != person.language else "",
+
+def form_levels(work: UnitOfWork, participant: Participant) -> dict[int, tuple[Level, bool]]:
+    """Return form -> highest level of its alerts, and whether one of them is open."""
+    query = (
+        select(Alert.assessment_id, func.max(Alert.level), func.count() - func.count(Alert.resolved_at))
+        .where(Alert.participant_id == participant.id, Alert.assessment_id.is_not(None), Alert.superseded_at.is_(None))
+        .group_by(Alert.assessment_id)
     )
+    found = work.session.execute(query)
+    return {number: (Level(level), bool(is_open)) for number, level, is_open in found if number is not None}
+
+
+def unscheduled_forms(work: UnitOfWork, participant: Participant) -> list[Assessment]:
+    """Return the forms that were sent by hand and count for no visit, newest first."""
+    of_visits = select(ExpectedForm.assessment_id).where(
+        ExpectedForm.participant_id == participant.id, ExpectedForm.assessment_id.is_not(None)
+    )
+    query = select(Assessment).where(Assessment.participant_id == participant.id, Assessment.id.not_in(of_visits))
+    return list(work.session.scalars(query.order_by(Assessment.id.desc())))
+
+
+def instrument_choices(work: UnitOfWork, participant: Participant, language: str) -> list[InstrumentChoice]:
+    """Return the instruments of the participant's study plan; none if it is no longer installed."""
+    plan = work.catalogue.plan_or_none(participant.plan)
+    return [_instrument_choice(work, name, language) for name in plan.instruments] if plan else []
+
+
+def stand_in_language(work: UnitOfWork, participant: Participant) -> str:
+    """Return the language of the study's words, if they are missing in the participant's own; else ""."""
+    spoken = work.catalogue.plan_words[participant.plan, participant.language].language
+    return spoken if spoken != participant.language else ""
 
 
 def read_call_task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
@@ -198,7 +199,7 @@ def read_call_page(work: UnitOfWork, participant_id: int, language: str) -> Call
     ``task`` is the open call task, if there is one. Raise NotFound for an unknown participant.
     """
     person = read_participant(work, participant_id)
-    return _record_and_read_call_page(work, person, _open_call_task(work, person, language), language)
+    return _record_and_read_call_page(work, person, open_call_task(work, person, language), language)
 
 
 def _record_and_read_call_page(
@@ -225,7 +226,8 @@ def _record_and_read_call_page(
     )
 
 
-def _open_call_task(work: UnitOfWork, person: Participant, language: str) -> CallTaskRow | None:
+def open_call_task(work: UnitOfWork, person: Participant, language: str) -> CallTaskRow | None:
+    """Return the participant's open call task, or None."""
     task = call_tasks.open_task(work, person.id)
     return call_tasks.task_row(work, task, person, language) if task else None
 
@@ -281,7 +283,8 @@ def _form_row(
     )
 
 
-def _message_rows(work: UnitOfWork, person: Participant, language: str) -> list[MessageRow]:
+def message_rows(work: UnitOfWork, person: Participant, language: str) -> list[MessageRow]:
+    """Return the newest messages to the participant, and to staff about the participant's alerts."""
     translator = work.app_context.catalogs.translator(language)
     about = select(Alert.id).where(Alert.participant_id == person.id)
     query = (

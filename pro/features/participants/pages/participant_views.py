@@ -1,30 +1,30 @@
-"""Views of participants: list, participant page, enrolment, issuing a form now."""
+"""Views of participants: list, tabs of a participant, enrolment, issuing a form now."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pro.core.schedule import treatment_phase
 from pro.errors import NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, has_right, needs, staff_page
-from pro.features.adverse_events import adverse_event_log
-from pro.features.alerts import stable_symptoms
-from pro.features.forms import form_issuing, participant_cards
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
+from pro.features.forms import form_issuing
 from pro.features.participants import record_freezes
-from pro.features.participants.pages import participant_list, participant_page
-from pro.features.participants.pages.forms import EnrolForm, SendForm
-from pro.features.participants.pages.participant_page import ParticipantPage
-from pro.features.schedule import enrolment, participant_details, visit_schedule
-from pro.web import forms as web_forms
+from pro.features.participants.pages import participant_list, participant_page, participant_tabs
+from pro.features.participants.pages.forms import EnrolForm
+from pro.features.participants.pages.participant_list import ParticipantQuery
+from pro.features.schedule import enrolment, participant_details
 from pro.web import request_context
 from pro.web.forms import choices
-from pro.web.labels import LANGUAGES, word
+from pro.web.labels import LANGUAGES, MODES
 from pro.web.notices import notify
 from pro.web.refusals import N_, REFUSALS
 
 pages = Blueprint("participants", __name__, url_prefix="/participants")
+ONE = "/<int(max=2147483647):participant_id>"
 
 
 @staff_page(
@@ -37,29 +37,66 @@ pages = Blueprint("participants", __name__, url_prefix="/participants")
     way_back=N_("the list of participants"),
 )
 def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
-    """Show the participants with their due forms and highest open alert.
+    """Show the participants with their phase, due forms and highest open alert.
 
-    ``find`` in the address is a part of a participant number, ``page`` the number of the page.
+    The address holds the search (``find``), the filters, the order and the number of the page, as in
+    ``participant_list.ParticipantQuery``. With ``go``, a whole participant number leads to its record at once.
     """
-    find, number = request.args.get("find", "")[:64], request.args.get("page", "")
+    work, language = request_context.work(), request_context.language()
+    query = _query_of_address()
+    if "go" in request.args and query.find.strip():
+        found = participant_list.find_number(work, query.find)
+        if found is not None:
+            return redirect(url_for("staff.participants.one", participant_id=found), code=303)
+    number = request.args.get("page", "")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
-    listing = participant_list.list_participants(request_context.work(), request_context.language(), find, page)
+    plan = next(iter(work.catalogue.plans.values()))
+    return render_template(
+        "participants/participants.html",
+        listing=participant_list.list_participants(work, language, query, page),
+        query=query,
+        kept={name: value or None for name, value in asdict(query).items()},
+        phases=treatment_phase.phase_names(plan.calendar) if plan.calendar else (),
+        languages=[name for name in LANGUAGES if name in work.catalogue.languages],
+        all_frozen=record_freezes.frozen_studies(work) >= work.catalogue.plans.keys(),
+    )
+
+
+def _query_of_address() -> ParticipantQuery:
+    """Return the search, filters and order of the address, without unknown values."""
     work = request_context.work()
-    all_frozen = record_freezes.frozen_studies(work) >= work.catalogue.plans.keys()
-    return render_template("participants/participants.html", listing=listing, find=find, all_frozen=all_frozen)
+    calendars = [plan.calendar for plan in work.catalogue.plans.values() if plan.calendar]
+    known: Mapping[str, Collection[str]] = {
+        "phase": {name for calendar in calendars for name in treatment_phase.phase_names(calendar)},
+        "alert": participant_list.ALERTS,
+        "spoken": LANGUAGES,
+        "way": MODES,
+        "state": participant_list.STATES,
+        "sort": {sign + name for name in participant_list.SORTS for sign in ("", "-")},
+    }
+    chosen = {name: request.args.get(name, "") for name in known}
+    return ParticipantQuery(
+        find=request.args.get("find", "")[:64],
+        **{name: value if value in known[name] else "" for name, value in chosen.items()},
+    )
 
 
 @staff_page(
     pages,
-    "/<int(max=2147483647):participant_id>",
+    ONE,
     endpoint="one",
     right="see_participants",
     way_back=N_("the participant’s page"),
 )
 def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show one participant: forms, answers, scores, messages."""
-    page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
-    return _participant_page(page, _send_form(page))
+    """Show the tab Overview of one participant."""
+    return participant_tabs.overview_page(participant_id)
+
+
+@staff_page(pages, f"{ONE}/records", endpoint="records", right="see_participants")
+def show_records(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Show consent, contact, card, freezes and corrections of one participant."""
+    return participant_tabs.records_page(participant_id)
 
 
 @staff_page(pages, "/new", endpoint="new", right="enrol", title=N_("Enrol a participant"))
@@ -83,64 +120,36 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
     if is_valid and not problems:
         participant = enrolment.enrol(request_context.work(), **arguments)
         notify("enrolled")
-        return redirect(url_for("staff.participants.one", participant_id=participant.id), code=303)
+        return redirect(url_for("staff.dates.calendar", participant_id=participant.id), code=303)
     form.refuse(problems)
     form.pin.data = ""
     sharers = participant_details.phone_sharers(request_context.work(), form.phone.data or "")
     return render_template("participants/enrol.html", form=form, sharers=sharers), 400
 
 
-@pages.post("/<int(max=2147483647):participant_id>/send", endpoint="send")
+@pages.post(f"{ONE}/send", endpoint="send")
 @needs("send_form")
 def send_form_now(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Issue a form now, by text message or on the screen.
 
     The page in response shows the link and the code for a participant on site, once.
     """
-    page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
-    form = _send_form(page, request.form)
+    work = request_context.work()
+    person = participant_page.read_participant(work, participant_id)
+    form = participant_tabs.send_form(person, request.form)
     if not form.validate_on_submit():
-        return _participant_page(page, form, status=400)
-    person = participant_page.read_participant(request_context.work(), participant_id)
+        return participant_tabs.forms_page(participant_id, send=form, status=400)
     try:
-        issued = form_issuing.send_form(request_context.work(), person, form.instrument.data, by=form.by.data)
+        issued = form_issuing.send_form(work, person, form.instrument.data, by=form.by.data)
     except NotAllowed as refusal:
         field = form.instrument if refusal.why == "wording_not_licensed" else form.by
         field.errors = [REFUSALS.get(refusal.why, refusal.why)]
-        return _participant_page(page, form, status=409)
+        return participant_tabs.forms_page(participant_id, send=form, status=409)
     if form.by.data == "here":
-        title = next(choice.title for choice in page.instruments if choice.id == form.instrument.data)
-        return render_template("participants/issued.html", row=page.row, title=title, issued=issued)
+        title = work.catalogue.staff_title(form.instrument.data, request_context.language())
+        return render_template("participants/issued.html", row=person, title=title, issued=issued)
     notify("queued")
-    return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
-
-
-def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) -> ResponseReturnValue:
-    notes = {choice.id: word("refusal", choice.why_not) for choice in page.instruments}
-    work = request_context.work()
-    person = participant_page.read_participant(work, page.row.id)
-    shown = {
-        "page": page,
-        "row": page.row,
-        "form": form,
-        "notes": notes,
-        "call_form": web_forms.blank_call_form(),
-        "own_card": participant_cards.newest_card(work, page.row.id),
-        "standing": visit_schedule.read_schedule_status(work, person, request_context.language()),
-        "events": adverse_event_log.adverse_event_rows(work, request_context.language(), person.id)
-        if has_right("see_events")
-        else [],
-        "stable_marks": stable_symptoms.stable_marks(work, person, request_context.language()),
-    }
-    return render_template("participants/participant.html", **shown), status
-
-
-def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) -> SendForm:
-    form = SendForm(formdata=typed)
-    form.instrument.choices = choices((choice.id, choice.title) for choice in page.instruments)
-    ways = form_issuing.sending_methods(request_context.work(), page.row.language)
-    form.by.choices = [choice for choice in form.by.choices if choice.value in ways]
-    return form
+    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
 
 
 def _enrol_form(blank: bool = False) -> EnrolForm:

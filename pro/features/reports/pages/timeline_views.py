@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime, time
-from typing import Any
 
-from flask import Blueprint, render_template, send_file
+from flask import Blueprint, redirect, render_template, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from pro.core.figures import plot_geometry
-from pro.core.questionnaire.clinical_importance import ScoreChange
 from pro.errors import NotAllowed, NotFound
 from pro.exports import card_pdf
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.adverse_events import adverse_event_log
-from pro.features.participants.pages import participant_page
+from pro.features.participants.pages import participant_overview, participant_page
 from pro.features.reports import answer_history, participant_timeline, pre_dose_summary, score_trends
 from pro.features.reports.pages import timeline_drawing
-from pro.features.reports.score_trends import ScoreSeries, ScoreTrends
 from pro.web import request_context
 from pro.web.refusals import N_
 
 pages = Blueprint("course", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
-
-# The published classes of a change (Cocks 2012).
-SIZES = {
-    "trivial": N_("trivial"),
-    "small": N_("small"),
-    "medium": N_("medium"),
-    "large": N_("large"),
-}
 
 NOT_DRAWN = {
     "no_card_font": N_(
@@ -45,10 +32,17 @@ NOT_DRAWN = {
 }
 
 
-@staff_page(pages, "/course", endpoint="course", right="see_answers", section="participants")
+@staff_page(pages, "/timeline", endpoint="course", right="see_answers", section="participants")
 def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the timeline, the symptoms by week and the scores, each with its table."""
     return _timeline_page(participant_id)
+
+
+@pages.get("/course", endpoint="old_address")
+@needs("see_answers")
+def redirect_to_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Lead from the former address of the timeline, which colleagues may have kept, to the tab."""
+    return redirect(url_for("staff.course.course", participant_id=participant_id), code=301)
 
 
 @pages.get("/pre-dose.pdf", endpoint="card")
@@ -67,7 +61,7 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
         "reports/pre_dose_summary.html",
         card=found,
         plan=work.catalogue.shown_plan(person.plan),
-        **_template_functions(),
+        **participant_overview.template_functions(),
     )
     # Releases the write transaction: the PDF takes a second or two.
     request_context.release()
@@ -96,68 +90,12 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
         person=person,
         plan_has_card=work.catalogue.shown_plan(person.plan).pre_dose is not None,
         record=record,
-        week=_week_number(record.today, record.origin),
+        week=participant_overview.week_number(record.today, record.origin),
         drawing=timeline_drawing.draw_timeline(line),
         spans=spans,
         heat=score_trends.read_heatmap(work, record, language),
         scored=score_trends.read_score_trends(work, record, language),
         instrument=work.catalogue.shown_instrument(score_trends.checkin_of(work, record)),
         problem=problem,
-        **_template_functions(),
+        **participant_overview.template_functions(),
     )
-
-
-def _template_functions() -> dict[str, Any]:
-    return {
-        "day": format_day,
-        "trend": plot_trend,
-        "change_words": change_words,
-        "class_words": class_words,
-        "since": format_time_since,
-    }
-
-
-def format_day(on: date) -> str:
-    """Return a date with its year, as staff read it."""
-    return request_context.when(datetime.combine(on, time(12), tzinfo=UTC), N_("d MMM y"))
-
-
-def format_time_since(on: date, origin: date, long: bool) -> str:
-    """Return the week or month of a date since ``origin``, for the ends of a small plot."""
-    gettext = request_context.translator().gettext
-    if on < origin:
-        return gettext("before treatment")
-    if long:
-        return gettext("month %(number)s", number=(on - origin).days // 30 + 1)
-    return gettext("week %(number)s", number=_week_number(on, origin))
-
-
-def plot_trend(series: ScoreSeries) -> plot_geometry.TrendPlot:
-    """Return the drawing of one scale."""
-    return plot_geometry.trend_plot(series.values, series.baseline, series.threshold, series.good)
-
-
-def change_words(change: ScoreChange | None) -> str:
-    """Return the change since baseline in words; "" if one of both scores is missing."""
-    gettext = request_context.translator().gettext
-    if change is None:
-        return ""
-    points = f"{abs(change.points):.0f}"
-    if change.way == "worse":
-        return gettext("worse by %(points)s", points=points)
-    if change.way == "better":
-        return gettext("better by %(points)s", points=points)
-    return gettext("about the same")
-
-
-def class_words(scores: ScoreTrends, change: ScoreChange | None) -> str:
-    """Return the published class of a change with its source; "" if there is none."""
-    if change is None or not change.size or scores.importance is None:
-        return ""
-    gettext = request_context.translator().gettext
-    size = gettext(SIZES[change.size])
-    return gettext("%(source)s: %(size)s", source=scores.importance.change_source.name, size=size)
-
-
-def _week_number(on: date, origin: date) -> int:
-    return max(0, (on - origin).days // 7 + 1)

@@ -87,7 +87,7 @@ def show_calls(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue
 def log_participant_call(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Log a call to a participant; an open call task gets the call."""
     page = participant_page.read_call_page(request_context.work(), participant_id, request_context.language())
-    return _log_call(page, url_for("staff.participants.one", participant_id=participant_id, _anchor="calls"))
+    return _log_call(page, url_for("staff.messages.show", participant_id=participant_id, _anchor="calls"))
 
 
 @pages.post("/messages/<int(max=2147483647):message_id>", endpoint="settle")

@@ -1,4 +1,4 @@
-"""Forms for treatment dates and for the reason of a missing form."""
+"""Forms for treatment dates and for one reason of several missed forms."""
 
 from __future__ import annotations
 
@@ -69,23 +69,6 @@ class TreatmentDateForm(FlaskForm):
         """Return the typed number, 0 if it is missing or invalid."""
         typed = self.number.data or ""
         return int(typed) if typed.isdecimal() and len(typed) < 5 else 0
-
-
-class MissedReasonForm(FlaskForm):
-    """Form for the reason of a missing form. ``expected``: its row in the visit schedule."""
-
-    expected = HiddenField()
-    reason = SelectField(
-        N_("Reason for missing form"),
-        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING_REASONS.items())],
-        validators=[InputRequired(N_("Choose a reason."))],
-        validate_choice=False,
-    )
-    note = StringField(
-        N_("Note"),
-        filters=[trim],
-        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long: at most 500 characters."))],
-    )
 
 
 class SeveralReasonsForm(FlaskForm):

@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, url_for
 
+from pro.core.schedule import treatment_phase
 from pro.core.schedule.anchors import AnchorProblem
+from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import PlanWords, VisitSchedule
+from pro.features.schedule import dates_page
 from pro.models import TASK_KINDS
 from pro.web import notices, request_context, typography
 from pro.web.notices import NN_
@@ -36,6 +39,16 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     ),
     "needs": ("on", N_("%(what)s on %(on)s: no date for “%(other)s” is recorded up to that day.")),
     "after_last": ("on", N_("%(what)s on %(on)s would be after %(other)s on %(other_on)s.")),
+}
+
+# Reasons that the page of treatment dates gives by itself; stored as keys.
+DAILY_REASONS: Mapping[str, str] = {
+    dates_page.UNDONE: N_("undone on the day it was recorded"),
+    "not_given_machine": N_("not given: the machine was not available"),
+    "not_given_ill": N_("not given: too ill"),
+    "not_given_absent": N_("not given: the participant was absent"),
+    "not_given_order": N_("not given: the investigator paused the treatment"),
+    "not_given_other": N_("not given: other reason"),
 }
 
 
@@ -80,6 +93,16 @@ def day_shown(on: date) -> str:
     return request_context.when(noon, N_("EEE d MMM") if _this_year(noon) else N_("EEE d MMM y"))
 
 
+def short_day(on: date) -> str:
+    """Return a day without weekday and year, for the head of a narrow column: 2 Mar."""
+    return request_context.when(_noon(on), N_("d\u00a0MMM"))
+
+
+def short_weekday(on: date) -> str:
+    """Return the weekday of a date: Mon."""
+    return request_context.when(_noon(on), N_("EEE"))
+
+
 def window_shown(opens: datetime, closes: datetime) -> str:
     """Return a visit window as first and last day, or one day with hours.
 
@@ -95,6 +118,10 @@ def window_shown(opens: datetime, closes: datetime) -> str:
     )
 
 
+def _noon(on: date) -> datetime:
+    return datetime.combine(on, time(12), tzinfo=ZoneInfo(request_context.state().zone))
+
+
 def _this_year(moment: datetime) -> bool:
     return moment.year == request_context.work().now.astimezone(moment.tzinfo).year
 
@@ -105,10 +132,46 @@ def task_reason(kind: str) -> str:
     return request_context.translator().gettext(known.why.key) if known and known.why else ""
 
 
+def phase_shown(plan_id: str, phase: TreatmentPhase | None) -> str:
+    """Return a phase in words: Radiotherapy, fraction 12 of 28; "" if it is not known."""
+    if phase is None:
+        return ""
+    words = request_context.work().catalogue.plan_words[plan_id, request_context.language()]
+    said = _phase_sentence(words, phase)
+    watch = words.anchors.get(phase.watch, phase.watch)
+    return request_context.translator().gettext(N_("%(one)s · %(other)s"), one=said, other=watch) if watch else said
+
+
+def _phase_sentence(words: PlanWords, phase: TreatmentPhase) -> str:
+    """Return the phase without the period that runs beside it."""
+    say = request_context.translator().gettext
+    if phase.state == treatment_phase.BEFORE:
+        return say(N_("Before treatment"))
+    if phase.state in (treatment_phase.WITHDRAWN, treatment_phase.DIED):
+        on = day_shown(phase.since) if phase.since else ""
+        left = phase.state == treatment_phase.WITHDRAWN
+        return say(N_("Withdrawn %(on)s") if left else N_("Died %(on)s"), on=on)
+    name = words.phases.get(phase.name, phase.name) or words.anchors.get(phase.start, phase.start)
+    values = {"phase": name, "number": phase.number, "most": phase.most, "day": phase.day}
+    if phase.stopped:
+        ended = N_("%(phase)s, ended after fraction %(number)s of %(most)s (day %(day)s)")
+        return say(ended if phase.daily else N_("%(phase)s, ended after cycle %(number)s (day %(day)s)"), **values)
+    if phase.has_count:
+        counted = N_("%(phase)s, fraction %(number)s of %(most)s")
+        return say(counted if phase.daily else N_("%(phase)s, cycle %(number)s"), **values)
+    return say(N_("%(phase)s, day %(day)s") if phase.day else N_("%(phase)s, from today"), **values)
+
+
 def install(app: Flask) -> None:
     """Register the functions that staff templates use for the visit schedule."""
     app.jinja_env.globals.update(
-        anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown, task_reason=task_reason
+        anchor_shown=anchor_shown,
+        day_shown=day_shown,
+        short_day=short_day,
+        short_weekday=short_weekday,
+        window_shown=window_shown,
+        task_reason=task_reason,
+        phase_shown=phase_shown,
     )
 
 
@@ -140,6 +203,8 @@ notices.add(
 notices.add("date_set", N_("Saved: %(what)s. The expected forms have been updated."), good=True)
 notices.add("date_taken_back", N_("Removed: %(what)s. The expected forms have been updated."), good=True)
 notices.add("treated", N_("Recorded for today: %(what)s. No expected form moved."), good=True)
+notices.add("undone", N_("Undone: %(what)s is no longer recorded for today."), good=True)
+notices.add("undone_before", N_("This was changed in the meantime. Nothing was changed; please check again."))
 notices.add("treated_before", N_("%(name)s already recorded %(what)s. Nothing was changed."))
 notices.add(
     "recorded_meanwhile",

@@ -13,11 +13,12 @@ from flask.typing import ResponseReturnValue
 from pro.core.study_plan import PlanWords
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
-from pro.features.participants import consent_records
-from pro.features.participants.pages import participant_page
-from pro.features.schedule import enrolment, expected_forms, schedule_service, visit_schedule
+from pro.features.participants import consent_records, treatment_phases
+from pro.features.participants.pages import participant_page, participant_tabs
+from pro.features.participants.pages.forms import MissedReasonForm
+from pro.features.schedule import dates_page, enrolment, expected_forms, schedule_service, visit_schedule
 from pro.features.schedule.pages import labels
-from pro.features.schedule.pages.forms import MissedReasonForm, TreatmentDateForm
+from pro.features.schedule.pages.forms import TreatmentDateForm
 from pro.features.schedule.pages.labels import anchor_shown, problem_sentences
 from pro.features.schedule.schedule_service import ChangePreview, DateChange
 from pro.features.schedule.visit_schedule import END, DateKind, TreatmentDates
@@ -81,11 +82,11 @@ def show_dates(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue
 def change_date(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Change treatment dates, by the action ``do`` of the post.
 
-    Actions: preview a change or a removal, confirm the preview, edit again, record today's treatment, clear a
-    suspicion from the answers. Raises BadData for any other action.
+    Actions: preview a change or a removal, confirm the preview, edit again, record today's treatment, undo that, move
+    today's treatment to the next working day, clear a suspicion from the answers. Raises BadData for any other action.
     """
     act = request.form.get("do", "")
-    if act not in ("treated", "preview", "take_back", "confirm", "edit", "clear"):
+    if act not in ("treated", "undo", "not_given", "preview", "take_back", "confirm", "edit", "clear"):
         raise BadData("unknown_act")
     dates_request = _DatesRequest(participant_id)
     if act == "clear":
@@ -97,8 +98,8 @@ def change_date(staff: SignedInStaff, participant_id: int) -> ResponseReturnValu
     if act == "edit":
         form.take_back.data = ""
         return _dates_page(dates_request, form)
-    if act == "treated":
-        return _record_treatment(dates_request, form, kind)
+    if act in DAILY_ACTS:
+        return DAILY_ACTS[act](dates_request, form, kind)
     wish = _read_change(dates_request, form, kind)
     if wish is None:
         return _dates_page(dates_request, form, status=400)
@@ -215,6 +216,49 @@ def _record_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kin
     return _redirect_to_dates(dates_request)
 
 
+def _undo_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> ResponseReturnValue:
+    """Remove today's treatment if it was recorded today; show the preview if a visit moves."""
+    known = kind.day(form.digits)
+    if known is None or known.planned or known.on != dates_request.treatment_dates.today:
+        notify("undone_before")
+        return _redirect_to_dates(dates_request)
+    wish = DateChange(kind.id, known.number, None)
+    form.take_back.data, form.reason.data, form.on.data = "1", dates_page.UNDONE, None
+    found = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish])
+    if found.problems or not found.diff.is_empty:
+        return _preview_page(dates_request, form, wish, found)
+    schedule_service.set_anchors(
+        request_context.work(), dates_request.person, [wish], reason=dates_page.UNDONE, seen=found.digest
+    )
+    notify("undone", what=dates_request.date_name(wish))
+    return _redirect_to_dates(dates_request)
+
+
+def _postpone_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> ResponseReturnValue:
+    """Show what moves if today's treatment is planned for the next working day."""
+    why, number = request.form.get("why_not", ""), form.digits
+    known = kind.day(number)
+    if why not in dates_page.NOT_GIVEN:
+        return _dates_page(dates_request, None, status=400, not_given=True)
+    if not 1 <= number <= kind.most or (known is not None and not known.planned):
+        notify("undone_before")
+        return _redirect_to_dates(dates_request)
+    work = request_context.work()
+    today = dates_request.treatment_dates.today
+    form.on.data = work.catalogue.working[dates_request.person.plan].after(today)
+    form.basis.data, form.reason.data, form.take_back.data = "planned", why, ""
+    wish = DateChange(kind.id, number, form.on.data, planned=True)
+    found = schedule_service.preview_changes(work, dates_request.person, [wish])
+    if found.problems:
+        _add_problems(dates_request, form, wish)
+        return _dates_page(dates_request, form, status=400)
+    return _preview_page(dates_request, form, wish, found)
+
+
+# Action of today's treatment -> its view.
+DAILY_ACTS = {"treated": _record_treatment, "undo": _undo_treatment, "not_given": _postpone_treatment}
+
+
 def _clear_suspicion(dates_request: _DatesRequest) -> ResponseReturnValue:
     why = request.form.get("why", "").strip()[:REASON_LENGTH]
     if not why:
@@ -230,12 +274,25 @@ def _redirect_to_dates(dates_request: _DatesRequest) -> ResponseReturnValue:
 
 
 def _dates_page(
-    dates_request: _DatesRequest, form: TreatmentDateForm | None, status: int = 200, not_cleared: bool = False
+    dates_request: _DatesRequest,
+    form: TreatmentDateForm | None,
+    status: int = 200,
+    not_cleared: bool = False,
+    not_given: bool = False,
 ) -> ResponseReturnValue:
     kind = dates_request.kind(form.kind.data) if form else None
+    work, person = request_context.work(), dates_request.person
+    if form is not None and form.reason.data in labels.DAILY_REASONS:
+        # Stored as a key; in a field that staff may change it stands in words.
+        form.reason.data = request_context.translator().gettext(labels.DAILY_REASONS[form.reason.data])
     page = render_template(
         "schedule/dates.html",
         course=dates_request.treatment_dates,
+        page=dates_page.read_dates_page(work, person, dates_request.treatment_dates, request_context.language()),
+        phase=treatment_phases.read_phase(work, person),
+        plan_id=person.plan,
+        reasons=dates_page.NOT_GIVEN,
+        not_given=not_given,
         form=form,
         kind=kind,
         known=kind.day(form.digits if kind.most else 0) if form and kind else None,
@@ -274,15 +331,20 @@ def _preview_page(
     return page, 409 if stale else 200
 
 
-@staff_page(pages, "/calendar", endpoint="calendar", right="see_dates", section="participants")
-def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show the visit schedule: every expected form with its state."""
-    person = participant_page.read_participant(request_context.work(), participant_id)
-    request_context.work().record("participant.seen", person, participant_id=participant_id)
-    return _expected_forms_page(participant_id, MissedReasonForm(formdata=None))
+@staff_page(pages, "/forms", endpoint="calendar", right="see_dates", section="participants")
+def show_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Show the tab Forms: expected and received forms, the opened one, and how to send or enter one."""
+    return participant_tabs.forms_page(participant_id)
 
 
-@pages.post("/calendar", endpoint="explain")
+@pages.get("/calendar", endpoint="old_address")
+@needs("see_dates")
+def redirect_to_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Lead from the former address of the expected forms, which colleagues may have kept, to the tab."""
+    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=301)
+
+
+@pages.post("/forms", endpoint="explain")
 @needs("set_reason")
 def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Record the reason of a missing form.
@@ -302,17 +364,10 @@ def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseRet
     if form.reason.data and form.reason.data not in MISSING_REASONS:
         form.reason.errors, is_valid = [REFUSALS["unknown"]], False
     if not is_valid:
-        return _expected_forms_page(participant_id, form, status=400)
+        return participant_tabs.forms_page(participant_id, reason=form, status=400)
     expected_forms.set_missing_reason(
         request_context.work(), missed[form.expected.data], form.reason.data, form.note.data or ""
     )
     notify("reason_set")
     target = url_for("staff.dates.calendar", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
     return redirect(target, code=303)
-
-
-def _expected_forms_page(participant_id: int, form: MissedReasonForm, status: int = 200) -> ResponseReturnValue:
-    person = participant_page.read_participant(request_context.work(), participant_id)
-    request_context.set_zone(person.time_zone)
-    page = visit_schedule.read_expected_forms_page(request_context.work(), person, request_context.language())
-    return render_template("schedule/expected_forms.html", page=page, counts=page.counts, form=form), status

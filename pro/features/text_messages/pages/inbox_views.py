@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants.pages import participant_page
-from pro.features.text_messages import conversations, staff_replies, unknown_senders
-from pro.features.text_messages.pages.forms import AssignForm, DismissForm, FixedTextForm, FreeTextForm, RefusableForm
+from pro.features.text_messages import conversations, unknown_senders
+from pro.features.text_messages.pages import messages_tab_views
+from pro.features.text_messages.pages.forms import AssignForm, DismissForm, RefusableForm
 from pro.web import request_context
 from pro.web.forms import choices
 from pro.web.notices import notify
-from pro.web.page_registry import UnsavedTextRule
 from pro.web.refusals import N_
 
 pages = Blueprint("inbox", __name__, url_prefix="/inbox")
 
 FILTERS = ("unread", "unknown")
-
-
-def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
-    """Show the conversation with the reply that was ``typed`` before a sign-in."""
-    return _render_conversation(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
 
 
 @staff_page(
@@ -43,34 +37,13 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     return render_template("text_messages/inbox.html", inbox=inbox, show=show if show in FILTERS else "")
 
 
-@staff_page(
-    pages,
-    "/<int(max=2147483647):participant_id>",
-    endpoint="one",
-    right="see_inbox",
-    kept=UnsavedTextRule(restore_conversation, "reply_text", field="text", notice="not_sent_yet"),
-)
+@pages.get("/<int(max=2147483647):participant_id>", endpoint="one")
+@needs("see_inbox")
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Show the conversation with one participant."""
-    return _render_conversation(participant_id)
-
-
-@pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
-@needs("reply_text")
-def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Mark the texts on the page as read, or send a reply, which marks them as read too."""
-    doing = request.form.get("do", "")
-    if doing == "read":
-        # Raises NotFound for an address with an unknown participant.
-        participant_page.read_participant(request_context.work(), participant_id)
-        done = conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
-        notify("texts_read", count=done) if done else notify("texts_read_before")
-        return redirect(url_for("staff.inbox.one", participant_id=participant_id), code=303)
-    if doing == "fixed":
-        return _send_reply(participant_id, FixedTextForm(request.form))
-    if doing == "free":
-        return _send_reply(participant_id, FreeTextForm(request.form))
-    raise BadData("unknown_act")
+    """Lead to the conversation with one participant, which is a tab of the participant."""
+    participant_page.read_participant(request_context.work(), participant_id)
+    show = request.args.get("show") or None
+    return redirect(url_for("staff.messages.show", participant_id=participant_id, show=show), code=303)
 
 
 @staff_page(
@@ -104,63 +77,16 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
                 (form.reason.data or "") if fine or not form.reason.errors else "",
             )
             notify("text_assigned")
-            return redirect(url_for("staff.inbox.one", participant_id=row.participant_id), code=303)
+            return redirect(url_for("staff.messages.show", participant_id=row.participant_id), code=303)
         unknown_senders.dismiss_text(request_context.work(), inbound_id, form.reason.data or "")
     except BadData as refusal:
-        _place_refusal(form, refusal)
+        messages_tab_views.place_refusal(form, refusal)
         return _render_unknown_text(inbound_id, form, status=400)
     except NotAllowed:
         notify("text_assigned_before")
         return redirect(url_for("staff.inbox.unmatched", inbound_id=inbound_id), code=303)
     notify("text_set_aside")
     return redirect(url_for("staff.inbox.everything"), code=303)
-
-
-def _shown_text_ids() -> list[int]:
-    """Return the ids of the texts that the page showed."""
-    return [int(text) for text in request.form.getlist("shown") if text.isascii() and text.isdigit() and len(text) < 10]
-
-
-def _send_reply(participant_id: int, form: FixedTextForm | FreeTextForm) -> ResponseReturnValue:
-    person = participant_page.read_participant(request_context.work(), participant_id)
-    if isinstance(form, FixedTextForm):
-        form.kind.choices = choices(staff_replies.fixed_texts(request_context.work(), person).items())
-    if not form.validate_on_submit():
-        return _render_conversation(participant_id, form, status=400)
-    try:
-        if isinstance(form, FixedTextForm):
-            staff_replies.send_reply(request_context.work(), person, form.kind.data)
-        else:
-            staff_replies.send_reply(request_context.work(), person, staff_replies.FREE, form.text.data or "")
-    except BadData as refusal:
-        _place_refusal(form, refusal)
-        return _render_conversation(participant_id, form, status=400)
-    except NotAllowed as refusal:
-        form.refuse({"kind" if isinstance(form, FixedTextForm) else "text": refusal.why})
-        return _render_conversation(participant_id, form, status=400)
-    conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
-    notify("text_queued")
-    return redirect(url_for("staff.inbox.one", participant_id=participant_id, _anchor="now"), code=303)
-
-
-def _place_refusal(form: RefusableForm, refusal: BadData) -> None:
-    fields = refusal.details.get("fields")
-    values = {"segments": refusal.details["segments"]} if "segments" in refusal.details else {}
-    form.refuse(fields if isinstance(fields, dict) else {}, **values)
-
-
-def _render_conversation(
-    participant_id: int, form: RefusableForm | None = None, status: int = 200
-) -> ResponseReturnValue:
-    everything = request.args.get("show") == "everything"
-    page = conversations.read_conversation(
-        request_context.work(), participant_id, request_context.language(), everything=everything
-    )
-    fixed = form if isinstance(form, FixedTextForm) else FixedTextForm(formdata=None)
-    fixed.kind.choices = choices(page.fixed.items())
-    free = form if isinstance(form, FreeTextForm) else FreeTextForm(formdata=None)
-    text = render_template("text_messages/conversation.html", page=page, fixed=fixed, free=free, form=form or [])
-    return text, status
 
 
 def _render_unknown_text(inbound_id: int, form: RefusableForm | None = None, status: int = 200) -> ResponseReturnValue:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from pro.core.rule_language.level import Level
 from pro.features.accounts.pages.page_guard import SignedInStaff, staff_blueprint, staff_page
 from pro.features.alerts.alert_list import AlertCase
+from pro.features.participants import treatment_phases
+from pro.features.schedule.pages.labels import phase_shown
 from pro.features.to_do_list import to_do_entries, to_do_filter, to_do_list
 from pro.features.to_do_list.to_do_entries import ToDoEntry
 from pro.features.to_do_list.to_do_filter import ToDoFilter
+from pro.models import Participant
 from pro.web import labels, request_context
 from pro.web.refusals import N_
 
@@ -51,6 +56,7 @@ def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
     show = show if show in to_do_entries.KINDS or show == OPEN_FORMS else ""
     unlisted = to_do_entries.count_unlisted(filtered)
     counts = to_do_entries.count_kinds(shown, unlisted)
+    of_rows = [entry.row for entry in shown] if show != OPEN_FORMS else filtered.awaited.forms
     groups = {group: _rows_of_group(shown, group, show) for group in to_do_entries.GROUPS}
     listed = Counter(entry.kind for rows in groups.values() for entry in rows)
     return render_template(
@@ -63,6 +69,7 @@ def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
         groups=groups,
         listed=listed,
         cut=_count_cut(counts, listed, show),
+        phases=_phases(of_rows),
         narrow=narrow,
         kept=_filter_parameters(narrow, mine),
         studies=[
@@ -74,6 +81,15 @@ def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
         loud=sum(case.level == Level.EMERGENCY for case in whole.unacknowledged)
         + sum(row.text.level == Level.EMERGENCY for row in whole.texts.unmatched),
     )
+
+
+def _phases(rows: Sequence[object]) -> dict[int, str]:
+    """Return participant id -> phase in words, of the participants of ``rows``."""
+    work = request_context.work()
+    known = {getattr(row, "participant_id", None) for row in rows} - {None}
+    people = list(work.session.scalars(select(Participant).where(Participant.id.in_(known))))
+    found = treatment_phases.read_phases(work, people)
+    return {person.id: phase_shown(person.plan, found.get(person.id)) for person in people}
 
 
 def _filter_parameters(narrow: ToDoFilter, mine: bool) -> dict[str, str | None]:
