@@ -149,7 +149,7 @@ def check_delivery(engine: Engine, took: int, numbers: int) -> None:
         sent, claimed, failed = connection.execute(
             text("SELECT count(sent_at), count(claimed_at), count(failed_at) + count(dropped_at) FROM message")
         ).one()
-        events = connection.execute(text("SELECT count(DISTINCT subject_id), count(*) FROM event")).one()
+        events = connection.execute(text("SELECT count(DISTINCT subject_id), count(*) FROM audit_entry")).one()
     assert (numbers, sent, claimed, failed, *events) == (took, took, 0, 0, took, took)
 
 

@@ -72,7 +72,7 @@ SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN '
 FROM {forms}
 """
 LINES = """
-INSERT INTO expected (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
+INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
                       rank, known_at, steps, assessment_id, served_at, nearest, partial, out_of_window, missed_at,
                       missing_reason, missing_note)
 SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
@@ -101,7 +101,7 @@ SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100
 FROM {alerts}
 """
 TASKS = """
-INSERT INTO task (dedupe_key, participant_id, kind, made_at, due_at, outcome)
+INSERT INTO call_task (dedupe_key, participant_id, kind, made_at, due_at, outcome)
 SELECT 'bench:' || n, n + 1000, 'call_missed', :past, :past, '' FROM {tasks}
 """
 FAILED = """

@@ -38,7 +38,7 @@ class Alert(Base):
     source: Mapped[str] = mapped_column(String(64))
     rule: Mapped[str] = mapped_column(String(32))
     occurrence: Mapped[int] = mapped_column(default=1)
-    inbound_id: Mapped[int | None] = mapped_column(ForeignKey("inbound.id"), index=True)
+    inbound_id: Mapped[int | None] = mapped_column(ForeignKey("incoming_message.id"), index=True)
     level: Mapped[int] = mapped_column()
     lowered: Mapped[bool] = mapped_column(default=False)
     suspects: Mapped[str] = mapped_column(String(64))
@@ -51,9 +51,9 @@ class Alert(Base):
     advised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    resolved_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    resolved_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     disposition: Mapped[str] = mapped_column(String(32), default="")
 
 
@@ -65,7 +65,7 @@ class AlertNote(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(64), index=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -81,8 +81,8 @@ class Handover(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(64), index=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
-    from_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    from_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -93,12 +93,12 @@ class AlertClosure(Base):
     alerts were closed as "admitted" without one.
     """
 
-    __tablename__ = "closing"
+    __tablename__ = "alert_closure"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(64), index=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     alerts: Mapped[list[int]] = mapped_column(Json)
     disposition: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -124,9 +124,9 @@ class AdverseEvent(Base):
     ended_on: Mapped[date | None] = mapped_column(Date)
     source: Mapped[str] = mapped_column(String(64), default="")
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    reported_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    reported_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
 
 class Grading(Base):
@@ -161,4 +161,4 @@ class Grading(Base):
     not_serious: Mapped[str] = mapped_column(Text, default="")
     none_reason: Mapped[str] = mapped_column(String(32), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))

@@ -39,7 +39,7 @@ class Assessment(Base):
     wordings: Mapped[dict[str, str]] = mapped_column(Json)
     visit: Mapped[str | None] = mapped_column(String(64))
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    issued_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     opens_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closes_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -58,9 +58,9 @@ class Assessment(Base):
     identified_by: Mapped[str | None] = mapped_column(String(16))
     device: Mapped[str | None] = mapped_column(String(16))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    entered_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    entered_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    checked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    checked_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
     @property
     def status(self) -> str:
@@ -121,7 +121,7 @@ class LicensedWording(Base):
     Rows stay; new forms use the newest one.
     """
 
-    __tablename__ = "wording"
+    __tablename__ = "licensed_wording"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instrument: Mapped[str] = mapped_column(String(64))

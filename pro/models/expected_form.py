@@ -23,12 +23,12 @@ class ExpectedForm(Base):
     window closed without an answer.
     """
 
-    __tablename__ = "expected"
+    __tablename__ = "expected_form"
     __table_args__ = (
         UniqueConstraint("participant_id", "visit", "instrument"),
-        Index("ix_expected_participant_opens", "participant_id", "opens_at"),
+        Index("ix_expected_form_participant_opens", "participant_id", "opens_at"),
         partial_index(
-            "ix_expected_unexplained",
+            "ix_expected_form_unexplained",
             "missed_at IS NOT NULL AND served_at IS NULL AND missing_reason = ''",
             "participant_id",
         ),
@@ -56,5 +56,5 @@ class ExpectedForm(Base):
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     missing_reason: Mapped[str] = mapped_column(String(16), default="")
     missing_note: Mapped[str] = mapped_column(Text, default="")
-    reason_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    reason_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     reason_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

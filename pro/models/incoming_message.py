@@ -23,10 +23,10 @@ class IncomingMessage(Base):
     screening for red flags. ``read_at``: when a staff member had read the text; an answer needs no reader.
     """
 
-    __tablename__ = "inbound"
+    __tablename__ = "incoming_message"
     __table_args__ = (
-        Index("ix_inbound_fingerprint_at", "fingerprint", "received_at"),
-        partial_index("ix_inbound_unread", UNREAD, "participant_id", "received_at"),
+        Index("ix_incoming_message_fingerprint_at", "fingerprint", "received_at"),
+        partial_index("ix_incoming_message_unread", UNREAD, "participant_id", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -44,4 +44,4 @@ class IncomingMessage(Base):
     hits: Mapped[list[Any]] = mapped_column(Json, default=list)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    read_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    read_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))

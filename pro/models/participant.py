@@ -31,7 +31,7 @@ class Participant(Base):
     phone_fingerprint: Mapped[str | None] = mapped_column(String(64), index=True)
     pin_hash: Mapped[str | None] = mapped_column(String(256))
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    enrolled_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    enrolled_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -57,7 +57,7 @@ class Anchor(Base):
     on: Mapped[date] = mapped_column(Date)
     planned: Mapped[bool] = mapped_column(default=False)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str] = mapped_column(Text, default="")
 
@@ -68,8 +68,8 @@ class ClinicalFact(Base):
     ``name``: ``ulcer_status``, ``pd1_exposed``, or ``stable_symptoms`` with its ``item``.
     """
 
-    __tablename__ = "circumstance"
-    __table_args__ = (Index("ix_circumstance_participant_name", "participant_id", "name"),)
+    __tablename__ = "clinical_fact"
+    __table_args__ = (Index("ix_clinical_fact_participant_name", "participant_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
@@ -77,6 +77,6 @@ class ClinicalFact(Base):
     item: Mapped[str] = mapped_column(String(64), default="")
     value: Mapped[Any] = mapped_column(Json)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str] = mapped_column(Text, default="")

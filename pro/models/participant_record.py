@@ -41,9 +41,9 @@ class Consent(Base):
     way: Mapped[str] = mapped_column(String(16))
     health_data_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     scope: Mapped[str] = mapped_column(String(16), default="")
     told: Mapped[str] = mapped_column(Text, default="")
 
@@ -56,10 +56,10 @@ class DataCorrection(Base):
     answer. ``outcome``: "" while open, approved or refused.
     """
 
-    __tablename__ = "correction"
+    __tablename__ = "data_correction"
     __table_args__ = (
-        partial_index("uq_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
-        Index("ix_correction_outcome", "outcome", "id"),
+        partial_index("uq_data_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
+        Index("ix_data_correction_outcome", "outcome", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -71,13 +71,13 @@ class DataCorrection(Base):
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answer.id"))
     heard_at: Mapped[datetime] = mapped_column(UtcDateTime)
     heard_how: Mapped[str] = mapped_column(String(16))
-    heard_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    heard_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text)
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    asked_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    asked_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     outcome: Mapped[str] = mapped_column(String(16), default="")
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     note: Mapped[str] = mapped_column(Text, default="")
 
 
@@ -97,8 +97,8 @@ class Freeze(Base):
     plan: Mapped[str] = mapped_column(String(64))
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"))
     frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    frozen_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    frozen_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    lifted_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    lifted_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     lift_reason: Mapped[str] = mapped_column(Text, default="")

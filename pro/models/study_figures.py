@@ -18,7 +18,7 @@ class StudyFigures(Base):
     derived, so rows may be deleted.
     """
 
-    __tablename__ = "cohort"
+    __tablename__ = "study_figures"
 
     plan: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

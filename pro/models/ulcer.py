@@ -31,15 +31,15 @@ class Endoscopy(Base):
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     asked_on: Mapped[date | None] = mapped_column(Date)
     asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    asked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    asked_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     done_on: Mapped[date | None] = mapped_column(Date)
     result: Mapped[str] = mapped_column(String(16), default="")
     grade: Mapped[int | None] = mapped_column()
     finding: Mapped[str] = mapped_column(Text, default="")
     recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     taken_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    taken_back_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    taken_back_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
@@ -50,7 +50,7 @@ class SignedDecision(Base):
     ``seen``: what the page showed when it was signed.
     """
 
-    __tablename__ = "decision"
+    __tablename__ = "signed_decision"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
@@ -60,4 +60,4 @@ class SignedDecision(Base):
     reason: Mapped[str] = mapped_column(Text)
     seen: Mapped[dict[str, Any]] = mapped_column(Json)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))

@@ -314,7 +314,7 @@ def test_a_call_task_that_cannot_be_made_costs_no_alert_and_no_answer(any_clinic
     phone.finish_until("last")
 
     def broken(work, *_given):
-        work.session.execute(text("SELECT no_such_column FROM task"))
+        work.session.execute(text("SELECT no_such_column FROM call_task"))
 
     monkeypatch.setattr(missed_forms, "report_death", broken)
     phone.page("last", {"free_text": "我爸爸昨天晚上去世了"})
@@ -326,7 +326,7 @@ def test_a_call_task_that_cannot_be_made_costs_no_alert_and_no_answer(any_clinic
 @pytest.mark.parametrize("known", [True, False])
 def test_a_call_task_that_cannot_be_made_costs_no_text(any_clinic, monkeypatch, known):
     def broken(work, *_given):
-        work.session.execute(text("SELECT no_such_column FROM task"))
+        work.session.execute(text("SELECT no_such_column FROM call_task"))
 
     monkeypatch.setattr(missed_forms, "report_death", broken)
     phone = TextingPhone(any_clinic.app_context) if known else TextingPhone(any_clinic.app_context, number=STRANGER)

@@ -221,7 +221,7 @@ def test_an_ulcer_sign_makes_an_ulcer_suspected_once_and_from_the_next_form_on(a
     phone.save(odor=3)
     phone.save(discharge=1, tissue=1)
     assert status(any_clinic) == "suspected"
-    (event,) = [event for event in any_clinic.events("circumstance.set") if event.new == {"ulcer_status": "suspected"}]
+    (event,) = [event for event in any_clinic.events("clinical_fact.set") if event.new == {"ulcer_status": "suspected"}]
     assert (event.old, event.reason) == ({"ulcer_status": None}, "UL2")
     phone.save(bleed=3, bleed_now=0)
     assert "E02" not in any_clinic.alerts()

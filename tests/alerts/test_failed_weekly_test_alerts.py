@@ -43,7 +43,7 @@ def test_nobody_confirms_it_in_time(sent_weekly_alert: Clinic, clock: Clock) -> 
     assert mails[0].params["failure"] == "not_confirmed"
     assert "Not confirmed in time." in mails[0].body
     run_jobs(sent_weekly_alert)
-    assert len(sent_weekly_alert.mails("drill_failed")) == len(sent_weekly_alert.events("drill.failed")) * 2 == 2
+    assert len(sent_weekly_alert.mails("drill_failed")) == len(sent_weekly_alert.events("test_alert.failed")) * 2 == 2
     # Late, but now they know that it arrives.
     clock.move(hours=2)
     assert confirm_test_alert(sent_weekly_alert, sent_weekly_alert.nurse) is True
@@ -72,7 +72,7 @@ def test_two_workers_find_a_failure_once(sent_weekly_alert: Clinic, clock: Clock
             test_alerts.find_failed_test_alerts(work)
 
     form_browser.run_concurrently(check, check, check)
-    assert len(sent_weekly_alert.events("drill.failed")) == 1
+    assert len(sent_weekly_alert.events("test_alert.failed")) == 1
     assert len(sent_weekly_alert.mails("drill_failed")) == 2
 
 

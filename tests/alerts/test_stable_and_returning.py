@@ -78,10 +78,10 @@ def test_a_lowered_ulcer_sign_suspects_nothing_until_it_is_louder(any_clinic):
     phone = any_clinic.start()
     phone.save(bleed=0, nosebleed7=0, odor=2, discharge=0, headache=2)
     assert any_clinic.alerts()["UL3"].lowered
-    assert any_clinic.events("circumstance.set")[-1].new != {"ulcer_status": "suspected"}
+    assert any_clinic.events("clinical_fact.set")[-1].new != {"ulcer_status": "suspected"}
     phone.save(headache=3)
     assert any_clinic.alerts()["UL3"].level == Level.URGENT
-    assert any_clinic.events("circumstance.set")[-1].new == {"ulcer_status": "suspected"}
+    assert any_clinic.events("clinical_fact.set")[-1].new == {"ulcer_status": "suspected"}
 
 
 # --- what comes back -------------------------------------------------------------------------------------------------

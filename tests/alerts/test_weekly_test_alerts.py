@@ -51,7 +51,7 @@ def test_it_begins_at_its_time_and_tells_who_would_be_told(any_clinic: Clinic, c
     first = sent["drill", "nurse@example.org"]
     assert first.params == {"level": "emergency", "link": "http://127.0.0.1:8000/staff/drills/1"}
     assert (first.language, sent["drill", "investigator@example.org"].language) == ("zh_Hans", "en")
-    (event,) = any_clinic.events("drill.begun")
+    (event,) = any_clinic.events("test_alert.begun")
     assert (event.actor, event.participant_id, (event.new or {})["week"]) == ("system", None, "2026-W10")
     assert any_clinic.alerts() == {}
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_no_text_message_where_the_installation_sends_none(clinic: Clinic, clock
 def test_four_workers_begin_one(any_clinic: Clinic, clock: Clock) -> None:
     clock.now += UNTIL_TEST_ALERT
     form_browser.run_concurrently(*(lambda: begin_test_alerts(any_clinic) for _ in range(4)))
-    assert len(any_clinic.rows(WeeklyTestAlert)) == len(any_clinic.events("drill.begun")) == 1
+    assert len(any_clinic.rows(WeeklyTestAlert)) == len(any_clinic.events("test_alert.begun")) == 1
     assert len(any_clinic.mails("drill")) == 2
 
 
@@ -183,7 +183,7 @@ def test_one_who_was_told_confirms_it(sent_weekly_alert: Clinic, clock: Clock) -
     assert read_states(sent_weekly_alert) == []
     assert confirm_test_alert(sent_weekly_alert, sent_weekly_alert.investigator) is False
     assert only_test_alert(sent_weekly_alert).confirmed_by == sent_weekly_alert.nurse.id
-    (event,) = sent_weekly_alert.events("drill.confirmed")
+    (event,) = sent_weekly_alert.events("test_alert.confirmed")
     assert (event.actor_id, event.participant_id) == (sent_weekly_alert.nurse.id, None)
     clock.move(hours=5)
     run_jobs(sent_weekly_alert)

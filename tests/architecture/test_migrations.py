@@ -159,9 +159,15 @@ def with_rows(any_engine: Engine) -> Engine:
 @pytest.mark.parametrize(
     ("table", "column"),
     [
-        *(("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale"), ("signature", "meaning")),
-        *(("grading", "none_reason"), ("handover", "source"), ("closing", "disposition")),
-        ("decision", "choice"),
+        *(
+            ("audit_entry", "reason"),
+            ("seal", "digest"),
+            ("answer", "state"),
+            ("score", "scale"),
+            ("signature", "meaning"),
+        ),
+        *(("grading", "none_reason"), ("handover", "source"), ("alert_closure", "disposition")),
+        ("signed_decision", "choice"),
     ],
 )
 def test_what_must_stay_stays(with_rows: Engine, table: str, column: str) -> None:

@@ -96,7 +96,7 @@ def test_licensed_wording_is_checked_kept_and_listed(app: Flask, app_context: Ap
         assert words.items["Q17"].question == "words Q17"
         assert licensed_wording.is_licensed(work, words)
         assert session.query(LicensedWording).one().checksum == words.checksum
-        assert session.query(AuditEntry).filter_by(action="wording.loaded").one().reason == "agreement signed"
+        assert session.query(AuditEntry).filter_by(action="licensed_wording.loaded").one().reason == "agreement signed"
 
 
 @pytest.mark.parametrize(

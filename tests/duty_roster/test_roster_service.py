@@ -84,7 +84,7 @@ def test_local_times_of_the_study_become_an_interval(any_clinic):
         datetime(2026, 3, 2, 12, tzinfo=UTC),
         datetime(2026, 3, 3, 0, tzinfo=UTC),
     )
-    (event,) = any_clinic.events("duty.put")
+    (event,) = any_clinic.events("shift.put")
     assert event.actor_id == any_clinic.coordinator.id
     assert event.new == {
         "place": "backup",
@@ -214,7 +214,7 @@ def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_clinic, cloc
     cancel(any_clinic, duty)
     assert standing(any_clinic) == []
     assert any_clinic.rows(Shift)[-1].cancelled_at == clock.now
-    (event,) = any_clinic.events("duty.cancelled")
+    (event,) = any_clinic.events("shift.cancelled")
     assert (event.subject_id, event.reason, event.old["place"]) == (duty, "taken back", "backup")
 
 
@@ -261,8 +261,8 @@ def test_a_part_is_handed_over_and_the_rest_stays(any_clinic, starts, ends, expe
     duty = put(any_clinic, any_clinic.coordinator, "3T08:00", "5T08:00")
     hand_over(any_clinic, duty, any_clinic.investigator, starts, ends)
     assert standing(any_clinic) == expected
-    assert [event.reason for event in any_clinic.events("duty.cancelled")] == ["handed over"]
-    assert len(any_clinic.events("duty.put")) == 1 + len(expected)
+    assert [event.reason for event in any_clinic.events("shift.cancelled")] == ["handed over"]
+    assert len(any_clinic.events("shift.put")) == 1 + len(expected)
 
 
 def test_what_has_passed_is_not_handed_over(clinic, clock):

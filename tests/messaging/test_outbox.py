@@ -83,7 +83,7 @@ def test_the_database_holds_no_address_no_link_and_no_text(any_app_context: AppC
     queue(any_app_context, body=f"Your form is ready. {LINK}")
     deliver(any_app_context, Scripted([ProviderUnreachable("no_line:connect")]))
     with any_app_context.engine.connect() as connection:
-        for table in ("message", "event"):
+        for table in ("message", "audit_entry"):
             stored = "\n".join(str(row) for row in connection.execute(text(f"select * from {table}")))
             assert not any(secret in stored for secret in (PHONE[-8:], "epro.example.org", "AbCdEf", "form is ready"))
 

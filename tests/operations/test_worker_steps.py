@@ -217,7 +217,7 @@ def test_every_step_leaves_its_heartbeat(any_clinic, clock):
 
 @pytest.mark.parametrize(
     ("table", "silent", "bleed"),
-    [("seal", "audit", 1), ("message", "outbox", 0), ("staff", "digests", 1), ("answer", "judge_idle", 0)],
+    [("seal", "audit", 1), ("message", "outbox", 0), ("staff_member", "digests", 1), ("answer", "judge_idle", 0)],
 )
 def test_a_step_that_breaks_stops_no_other_and_leaves_no_heartbeat(clinic, clock, caplog, table, silent, bleed):
     clinic.start().save(bleed=bleed)

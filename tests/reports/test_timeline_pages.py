@@ -286,7 +286,9 @@ def test_that_it_was_drawn_is_recorded(app: Flask, app_context: AppContext, full
     answer = desk.client.get(path.replace("course", "pre-dose.pdf"))
     assert answer.status_code == 200
     with form_browser.unit_of_work(app_context) as work:
-        actions = [row[0] for row in work.session.connection().exec_driver_sql("select action from event order by id")]
+        actions = [
+            row[0] for row in work.session.connection().exec_driver_sql("select action from audit_entry order by id")
+        ]
     assert actions[-2:] == ["participant.seen", "participant.pre_dose_drawn"]
 
 
@@ -325,5 +327,5 @@ def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     assert full_study.chinese.study_number in desk.page
     assert "<svg" in desk.page
     with app.extensions["app_context"].engine.connect() as connection:
-        actions = {row[0] for row in connection.exec_driver_sql("select action from event")}
+        actions = {row[0] for row in connection.exec_driver_sql("select action from audit_entry")}
     assert "participant.pre_dose_drawn" not in actions

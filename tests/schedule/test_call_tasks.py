@@ -102,7 +102,7 @@ def test_a_call_that_can_wait_does_not_keep_one_that_cannot(clinic):
     clinic.mark("ulcer_status", "suspected")
     miss_check_ins(clinic, 5, opens=0)
     assert due_at(clinic) == "2026-03-08 00:00"
-    assert len(clinic.events("task.moved")) == 1
+    assert len(clinic.events("call_task.moved")) == 1
 
 
 def test_the_to_do_list_shows_it_once_it_is_due(clinic, clock):
@@ -129,7 +129,7 @@ def test_an_answer_ends_it_and_the_quiet_alert(any_clinic):
     assert (task.outcome, task.done_by, task.done_at is not None) == ("answered", None, True)
     (alert,) = any_clinic.rows(Alert)
     assert (alert.disposition, alert.resolved_at is not None) == ("closed_itself", True)
-    assert [event.new for event in any_clinic.events("task.ended")] == [{"outcome": "answered"}]
+    assert [event.new for event in any_clinic.events("call_task.ended")] == [{"outcome": "answered"}]
     answer_check_in(any_clinic)
     assert len(any_clinic.events("alert.closed_itself")) == 1
 
@@ -174,7 +174,7 @@ def test_a_call_that_reached_the_participant_ends_the_task(any_clinic, outcome):
     assert (task.outcome, task.done_by) == (outcome, any_clinic.coordinator.id)
     assert (call.text, call.staff_id, call.task_id) == ("spoke for a while", any_clinic.coordinator.id, task.id)
     assert any_clinic.rows(Participant)[0].died_at is None
-    assert "spoke" not in str([event.new for event in any_clinic.events("call.logged")])
+    assert "spoke" not in str([event.new for event in any_clinic.events("phone_call.logged")])
 
 
 @pytest.mark.parametrize(

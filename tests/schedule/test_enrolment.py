@@ -78,7 +78,7 @@ def test_the_phone_is_sealed_in_the_database(any_clinic):
     enrol(any_clinic)
     with any_clinic.app_context.engine.connect() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM participant").all())
-        rows += str(connection.exec_driver_sql("SELECT * FROM event").all())
+        rows += str(connection.exec_driver_sql("SELECT * FROM audit_entry").all())
     for part in ("13812345678", "12345678", "1357"):
         assert part not in rows
 

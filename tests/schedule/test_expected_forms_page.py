@@ -132,7 +132,7 @@ def test_a_missed_form_gets_a_reason_with_who_and_when(
     assert "Coordinator, 09:00" in late_desk.page
     assert counts(late_desk.page)["No reason recorded"] == 1
     with transaction(app_context.engine) as session:
-        event = session.scalars(select(AuditEntry).where(AuditEntry.action == "expected.reason")).one()
+        event = session.scalars(select(AuditEntry).where(AuditEntry.action == "expected_form.reason")).one()
         assert (event.new, event.actor_id) == ("too_ill", seeded.staff["coordinator"].id)
 
 

@@ -37,27 +37,36 @@ WORDS = f"{NAME}, {REACH}"
 STRANGER = "+8618694075713"
 # Columns with typed text, and what they must hold after ``build_full_study``: a new column belongs here or in UNTYPED.
 TYPED: Mapping[str, str] = {
-    **dict.fromkeys(("alert_note.text", "call.text", "consent.told", "endoscopy.finding", "grading.action"), WORDS),
     **dict.fromkeys(
-        ("anchor.reason", "circumstance.reason", "closing.reason", "decision.reason", "event.reason"), REACH
+        ("alert_note.text", "phone_call.text", "consent.told", "endoscopy.finding", "grading.action"), WORDS
     ),
-    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "correction.reason"), REACH),
-    **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term"), REACH),
-    **dict.fromkeys(("grading.not_serious", "closing.not_serious"), REACH),
+    **dict.fromkeys(
+        (
+            "anchor.reason",
+            "clinical_fact.reason",
+            "alert_closure.reason",
+            "signed_decision.reason",
+            "audit_entry.reason",
+        ),
+        REACH,
+    ),
+    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "data_correction.reason"), REACH),
+    **dict.fromkeys(("data_correction.note", "expected_form.missing_note", "adverse_event.other_term"), REACH),
+    **dict.fromkeys(("grading.not_serious", "alert_closure.not_serious"), REACH),
 }
-SEALED: Mapping[str, str] = {"inbound.text_sealed": WORDS, "message.body_sealed": REACH}
+SEALED: Mapping[str, str] = {"incoming_message.text_sealed": WORDS, "message.body_sealed": REACH}
 # Sealed and shown as a phone number or not at all; or written by the system itself.
 UNTYPED = frozenset(
     {
-        "inbound.address_sealed",
+        "incoming_message.address_sealed",
         "message.address_sealed",
         "message.params_sealed",
         "message.subject",
         "participant.phone_sealed",
-        "staff.otp_sealed",
-        "staff.phone_sealed",
+        "staff_member.otp_sealed",
+        "staff_member.phone_sealed",
         "staff_invitation.phone_sealed",
-        "wording.note",
+        "licensed_wording.note",
     }
 )
 # About staff: seen by administrators and by the staff member.

@@ -254,7 +254,9 @@ def test_nothing_of_a_push_stands_in_a_log(
     push(installed.url, SECRET.encode())
     installed.push(reply_text("x" * 300_000, 4, PHONE))
     with transaction(installed.app_context.engine) as session:
-        session.execute(text("CREATE TRIGGER broken BEFORE INSERT ON inbound BEGIN SELECT RAISE(ABORT, 'no'); END"))
+        session.execute(
+            text("CREATE TRIGGER broken BEFORE INSERT ON incoming_message BEGIN SELECT RAISE(ABORT, 'no'); END")
+        )
     assert installed.push(reply_text(SECRET, 5, PHONE))[0] == 500
     written = caplog.text + "".join(capfd.readouterr())
     assert "could not be taken" in written

@@ -153,7 +153,7 @@ def test_a_result_that_was_taken_back_grades_nothing(clinic):
     assert (case(clinic).grade, case(clinic).counts, case(clinic).found) == (None, "unknown", None)
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work, pytest.raises(NotAllowed):
         endoscopies.cancel_endoscopy(work, person(work, clinic), number, "again")
-    (event,) = clinic.events("endoscopy.taken_back")
+    (event,) = clinic.events("endoscopy.cancelled")
     assert (event.reason, event.old["grade"]) == ("another participant", 3)
 
 
@@ -219,7 +219,7 @@ def test_a_decision_is_signed_for_what_the_page_showed_and_kept(any_clinic):
     (row,) = any_clinic.rows(SignedDecision)
     assert row.seen["state"] == "suspected"
     assert ulcer_cases.digest(row.seen) == seen
-    (event,) = any_clinic.events("decision.made")
+    (event,) = any_clinic.events("signed_decision.made")
     assert event.reason == "seen"
     # A decision changes no status and no date.
     assert case(any_clinic).state == "suspected"

@@ -128,7 +128,7 @@ def mark_read(work: UnitOfWork, which: ColumnElement[bool]) -> int:
     rows = list(work.session.scalars(query))
     for row in rows:
         row.read_at, row.read_by = work.now, work.actor.id
-        work.record("inbound.read", row, participant_id=row.participant_id)
+        work.record("incoming_message.read", row, participant_id=row.participant_id)
     return len(rows)
 
 

@@ -140,7 +140,7 @@ def confirm_test_alert(work: UnitOfWork, drill_id: int) -> bool:
     if drill.state == "passed":
         return False
     drill.confirmed_at, drill.confirmed_by = work.now, work.actor.id
-    work.record("drill.confirmed", drill, new={"plan": drill.plan, "week": drill.week, "failed": drill.failure})
+    work.record("test_alert.confirmed", drill, new={"plan": drill.plan, "week": drill.week, "failed": drill.failure})
     return True
 
 
@@ -216,7 +216,7 @@ def _start_test_alert(
     drill: WeeklyTestAlert | None = work.session.scalars(statement).one_or_none()
     if drill is None:
         return None
-    work.record("drill.begun", drill, new={"plan": plan.id, "week": week, "number": number})
+    work.record("test_alert.begun", drill, new={"plan": plan.id, "week": week, "number": number})
     if not _is_emergency(work, plan, test_alert_settings):
         _mark_failed(work, drill, "not_an_emergency")
         return drill
@@ -274,7 +274,7 @@ def _notify_staff(
 def _mark_failed(work: UnitOfWork, test_alert: WeeklyTestAlert, failure: str) -> None:
     """Keep that it failed and tell everybody who can do something about it."""
     test_alert.failed_at, test_alert.failure = work.now, failure
-    work.record("drill.failed", test_alert, new={"plan": test_alert.plan, "week": test_alert.week}, reason=failure)
+    work.record("test_alert.failed", test_alert, new={"plan": test_alert.plan, "week": test_alert.week}, reason=failure)
     log.error("test alert failed test_alert=%s week=%s reason=%s", test_alert.id, test_alert.week, failure)
     for role in FAILURE_ROLES:
         for person in recipients.staff_with_role(work, role):

@@ -124,7 +124,7 @@ def request_correction(
     work.session.add(row)
     work.session.flush()
     work.record(
-        "correction.requested",
+        "data_correction.requested",
         row,
         participant_id=person.id,
         old={row.item: row.old},
@@ -304,7 +304,7 @@ def _sign_decision(work: UnitOfWork, proof: PasswordProof, row: DataCorrection, 
     """Store, record and sign a decision."""
     row.outcome, row.note = outcome, note.strip()
     row.decided_at, row.decided_by = work.now, proof.staff_id
-    action = "correction.approved" if outcome == "approved" else "correction.refused"
+    action = "data_correction.approved" if outcome == "approved" else "data_correction.refused"
     work.record(action, row, participant_id=row.participant_id, reason=row.note)
     accounts_signatures.sign(
         work, proof, outcome, row, signed_content(row), SIGNED_SHAPES, participant_id=row.participant_id

@@ -36,13 +36,13 @@ BARE_VALUE_KEYS: Mapping[str, str] = {
     "assessment.scored": "algorithm",
     "assessment.shortened": "pages",
     "assessment.submitted": "answers",
-    "card.locked": "tries",
-    "card.wrong_pin": "tries",
-    "expected.reason": "missing",
+    "participant_card.locked": "tries",
+    "participant_card.wrong_pin": "tries",
+    "expected_form.reason": "missing",
     "participant.language": "language",
 }
 # Entries about answers: ``old`` is {item: value}, ``new`` is {item: [state, value]}.
-ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
+ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "data_correction.requested"})
 # Keys with free text: the page shows that there is text, not the text. What a page showed at a signature may hold free
 # text too, so it is hidden; the signature's digest stands for it.
 FREE_TEXT_KEYS = frozenset({"told"})
@@ -222,7 +222,7 @@ def _about_form(ref: str) -> ColumnElement[bool]:
     requests = select(DataCorrection.id).where(DataCorrection.assessment_id.in_(form))
     return or_(
         and_(AuditEntry.subject == "assessment", AuditEntry.subject_id.in_(form)),
-        and_(AuditEntry.subject == "correction", AuditEntry.subject_id.in_(requests)),
+        and_(AuditEntry.subject == "data_correction", AuditEntry.subject_id.in_(requests)),
         and_(AuditEntry.subject == "alert", AuditEntry.subject_id.in_(alerts)),
     )
 

@@ -490,14 +490,14 @@ def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, int
     """Store and return a shift."""
     duty = Shift(plan=plan_id, staff_id=person_id, place=place, starts_at=interval.starts, ends_at=interval.ends)
     work.session.add(duty)
-    work.record("duty.put", duty, new=_audit_facts(duty))
+    work.record("shift.put", duty, new=_audit_facts(duty))
     return duty
 
 
 def _end_shift(work: UnitOfWork, duty: Shift, reason: str) -> None:
     """Mark a shift as cancelled."""
     duty.cancelled_at = work.now
-    work.record("duty.cancelled", duty, old=_audit_facts(duty), reason=reason)
+    work.record("shift.cancelled", duty, old=_audit_facts(duty), reason=reason)
 
 
 def _keep_part(work: UnitOfWork, duty: Shift, part: Interval) -> Shift | None:

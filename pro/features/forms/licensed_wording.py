@@ -33,7 +33,7 @@ def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWord
         note=note,
     )
     work.session.add(row)
-    work.record("wording.loaded", row, new={"checksum": words.checksum, "version": words.version}, reason=note)
+    work.record("licensed_wording.loaded", row, new={"checksum": words.checksum, "version": words.version}, reason=note)
     return row
 
 

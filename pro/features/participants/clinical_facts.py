@@ -55,7 +55,7 @@ def set_fact(
     work.session.add(fact)
     key = f"{name}:{item}" if item else name
     work.record(
-        "circumstance.set", fact, participant_id=participant_id, old={key: old}, new={key: value}, reason=reason
+        "clinical_fact.set", fact, participant_id=participant_id, old={key: old}, new={key: value}, reason=reason
     )
     return fact
 

@@ -135,5 +135,5 @@ def set_missing_reason(work: UnitOfWork, expected_id: int, reason: str, note: st
     old = row.missing_reason
     row.missing_reason, row.missing_note = reason, note.strip()
     row.reason_by, row.reason_at = work.actor.id, work.now
-    work.record("expected.reason", row, participant_id=row.participant_id, old=old or None, new=reason)
+    work.record("expected_form.reason", row, participant_id=row.participant_id, old=old or None, new=reason)
     return row

@@ -178,7 +178,9 @@ def log_call(
         work.lock(task)
     call = PhoneCall(task_id=task.id if task else None, logged_at=work.now, source=source, **said)
     work.session.add(call)
-    work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
+    work.record(
+        "phone_call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()}
+    )
     if task is not None and task.done_at is None:
         _apply_call_outcome(work, work.catalogue.shown_plan(participant.plan), task, call)
     return call
@@ -381,7 +383,7 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
         return None
     task = CallTask(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=work.now)
     work.session.add(task)
-    work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
+    work.record("call_task.made", task, participant_id=participant.id, new={"kind": kind})
     return task
 
 
@@ -441,7 +443,7 @@ def _make_missed_form_task(
     )
     work.session.add(task)
     work.record(
-        "task.made", task, participant_id=row.participant_id, new={"kind": MISSED_FORM_TASK, "visit": row.visit}
+        "call_task.made", task, participant_id=row.participant_id, new={"kind": MISSED_FORM_TASK, "visit": row.visit}
     )
 
 
@@ -456,7 +458,9 @@ def _apply_call_outcome(work: UnitOfWork, plan: StudyPlan, task: CallTask, call:
 def _move_due_time(work: UnitOfWork, task: CallTask, due_at: datetime) -> None:
     """Change when a task is due."""
     old, task.due_at = {"due_at": task.due_at.isoformat()}, due_at
-    work.record("task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()})
+    work.record(
+        "call_task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()}
+    )
 
 
 def _retry_time(plan: StudyPlan, at: datetime) -> datetime:
@@ -474,4 +478,4 @@ def _end_task(work: UnitOfWork, task: CallTask, outcome: str) -> None:
     """End a task with ``outcome``."""
     task.done_at, task.outcome = work.now, outcome
     task.done_by = work.actor.id if work.actor.kind == "staff" else None
-    work.record("task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})
+    work.record("call_task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 REASON_LENGTH = 500
 # Written as a literal, as in the index of the messages about a case, which SQLite uses only so.
 _HAS_CASE = Message.case_key != literal_column("''")
-ASSIGNED, SET_ASIDE = "inbound.assigned", "inbound.set_aside"
+ASSIGNED, SET_ASIDE = "incoming_message.assigned", "incoming_message.set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
     done = _quarantine_actions(work, inbound_id)
     if row is None or (row.participant_id is not None and not done):
         raise NotFound("inbound")
-    work.record("inbound.seen", row, participant_id=row.participant_id)
+    work.record("incoming_message.seen", row, participant_id=row.participant_id)
     owner = work.session.get(Participant, row.participant_id) if row.participant_id else None
     query = select(Participant).order_by(Participant.study_number, Participant.id)
     participants = list(work.session.scalars(query))

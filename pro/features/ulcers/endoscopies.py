@@ -46,7 +46,7 @@ def request_endoscopy(work: UnitOfWork, participant: Participant) -> Endoscopy:
         asked_by=_staff_id(work),
     )
     work.session.add(row)
-    work.record("endoscopy.asked", row, participant_id=participant.id, new={"asked_on": str(row.asked_on)})
+    work.record("endoscopy.requested", row, participant_id=participant.id, new={"asked_on": str(row.asked_on)})
     return row
 
 
@@ -113,7 +113,7 @@ def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: i
         raise BadData("endoscopy", fields={"reason": "reason_needed"})
     row.taken_back_at, row.taken_back_by, row.reason = work.now, _staff_id(work), reason.strip()
     old = {"done_on": str(row.done_on or ""), "result": row.result, "grade": row.grade}
-    work.record("endoscopy.taken_back", row, participant_id=participant.id, old=old, reason=row.reason)
+    work.record("endoscopy.cancelled", row, participant_id=participant.id, old=old, reason=row.reason)
     return row
 
 

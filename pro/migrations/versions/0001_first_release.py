@@ -13,7 +13,17 @@ branch_labels = None
 depends_on = None
 
 AT = UtcDateTime(timezone=True)
-APPEND_ONLY = ("event", "seal", "answer", "score", "signature", "grading", "handover", "closing", "decision")
+APPEND_ONLY = (
+    "audit_entry",
+    "seal",
+    "answer",
+    "score",
+    "signature",
+    "grading",
+    "handover",
+    "alert_closure",
+    "signed_decision",
+)
 # What an alert says never changes, so its id is the version of what a page showed (docs/alerts.md).
 FIXED_OF_ALERT = (
     "participant_id",
@@ -57,17 +67,17 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop all tables, those that refer to others first; the triggers go with them."""
     for tables in (
-        ("cohort", "heartbeat", "seal", "event"),
-        ("decision", "endoscopy"),
+        ("study_figures", "heartbeat", "seal", "audit_entry"),
+        ("signed_decision", "endoscopy"),
         ("message",),
-        ("call", "task"),
+        ("phone_call", "call_task"),
         ("grading", "adverse_event"),
-        ("closing", "handover", "alert_note", "alert", "inbound"),
-        ("drill", "absence", "duty"),
-        ("correction", "score", "answer"),
-        ("expected", "access", "assessment", "wording"),
-        ("card", "freeze", "consent", "circumstance", "anchor", "participant"),
-        ("signature", "attempt", "staff_invitation", "recovery_code", "staff_session", "staff"),
+        ("alert_closure", "handover", "alert_note", "alert", "incoming_message"),
+        ("test_alert", "absence", "shift"),
+        ("data_correction", "score", "answer"),
+        ("expected_form", "form_access", "assessment", "licensed_wording"),
+        ("participant_card", "freeze", "consent", "clinical_fact", "anchor", "participant"),
+        ("signature", "access_attempt", "staff_invitation", "recovery_code", "staff_session", "staff_member"),
     ):
         for table in tables:
             op.drop_table(table)
@@ -82,7 +92,7 @@ def _table(name: str, *parts: sa.schema.SchemaItem) -> None:
 def _accounts() -> None:
     """Accounts of staff, how they sign in, what they sign."""
     _table(
-        "staff",
+        "staff_member",
         sa.Column("email", sa.String(254), nullable=False, unique=True),
         sa.Column("name", sa.String(128), nullable=False),
         sa.Column("role", sa.String(32), nullable=False),
@@ -97,7 +107,7 @@ def _accounts() -> None:
     )
     _table(
         "staff_session",
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False, index=True),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False, index=True),
         sa.Column("fingerprint", sa.String(64), nullable=False, unique=True),
         sa.Column("made_at", AT, nullable=False),
         sa.Column("seen_at", AT, nullable=False),
@@ -108,7 +118,7 @@ def _accounts() -> None:
     )
     _table(
         "recovery_code",
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False, index=True),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False, index=True),
         sa.Column("fingerprint", sa.String(64), nullable=False, unique=True),
         sa.Column("made_at", AT, nullable=False),
         sa.Column("used_at", AT),
@@ -123,22 +133,22 @@ def _accounts() -> None:
         sa.Column("phone_sealed", sa.Text),
         sa.Column("fingerprint", sa.String(64), nullable=False, unique=True),
         sa.Column("made_at", AT, nullable=False),
-        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("expires_at", AT, nullable=False),
         sa.Column("used_at", AT),
         sa.Column("revoked_at", AT),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id")),
     )
     _table(
-        "attempt",
+        "access_attempt",
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("key", sa.String(64), nullable=False),
         sa.Column("at", AT, nullable=False),
-        sa.Index("ix_attempt_kind_key_at", "kind", "key", "at"),
+        sa.Index("ix_access_attempt_kind_key_at", "kind", "key", "at"),
     )
     _table(
         "signature",
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("name", sa.String(128), nullable=False),
         sa.Column("role", sa.String(32), nullable=False),
         sa.Column("meaning", sa.String(16), nullable=False),
@@ -163,7 +173,7 @@ def _participants() -> None:
         sa.Column("phone_fingerprint", sa.String(64), index=True),
         sa.Column("pin_hash", sa.String(256)),
         sa.Column("enrolled_at", AT, nullable=False),
-        sa.Column("enrolled_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("enrolled_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("withdrawn_at", AT),
         sa.Column("died_at", AT),
         sa.Column("opted_out_at", AT),
@@ -179,22 +189,22 @@ def _participants() -> None:
         sa.Column("on", sa.Date, nullable=False),
         sa.Column("planned", sa.Boolean, nullable=False),
         sa.Column("recorded_at", AT, nullable=False),
-        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("superseded_at", AT),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Index("ix_anchor_participant_kind", "participant_id", "kind"),
     )
     _table(
-        "circumstance",
+        "clinical_fact",
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("item", sa.String(64), nullable=False),
         sa.Column("value", Json, nullable=False),
         sa.Column("recorded_at", AT, nullable=False),
-        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("expires_at", AT),
         sa.Column("reason", sa.Text, nullable=False),
-        sa.Index("ix_circumstance_participant_name", "participant_id", "name"),
+        sa.Index("ix_clinical_fact_participant_name", "participant_id", "name"),
     )
     _table(
         "consent",
@@ -205,9 +215,9 @@ def _participants() -> None:
         sa.Column("way", sa.String(16), nullable=False),
         sa.Column("health_data_at", AT, nullable=False),
         sa.Column("recorded_at", AT, nullable=False),
-        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("withdrawn_at", AT),
-        sa.Column("withdrawn_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("withdrawn_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("scope", sa.String(16), nullable=False),
         sa.Column("told", sa.Text, nullable=False),
     )
@@ -216,33 +226,33 @@ def _participants() -> None:
         sa.Column("plan", sa.String(64), nullable=False),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id")),
         sa.Column("frozen_at", AT, nullable=False),
-        sa.Column("frozen_by", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("frozen_by", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("lifted_at", AT),
-        sa.Column("lifted_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("lifted_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("lift_reason", sa.Text, nullable=False),
         partial_index("uq_freeze_participant", "lifted_at IS NULL", "participant_id", unique=True),
         partial_index("uq_freeze_study", "participant_id IS NULL AND lifted_at IS NULL", "plan", unique=True),
     )
     _table(
-        "card",
+        "participant_card",
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False, index=True),
         sa.Column("fingerprint", sa.String(64), nullable=False, unique=True),
         sa.Column("link_fingerprint", sa.String(64), nullable=False, unique=True),
         sa.Column("made_at", AT, nullable=False),
-        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("used_at", AT),
         sa.Column("wrong_tries", sa.Integer, nullable=False),
         sa.Column("locked_at", AT),
         sa.Column("revoked_at", AT),
-        sa.Column("revoked_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("revoked_by", sa.Integer, sa.ForeignKey("staff_member.id")),
     )
 
 
 def _forms() -> None:
     """Forms: expected, issued, and the ways into them."""
     _table(
-        "wording",
+        "licensed_wording",
         sa.Column("instrument", sa.String(64), nullable=False),
         sa.Column("instrument_version", sa.String(32), nullable=False),
         sa.Column("language", sa.String(16), nullable=False),
@@ -263,7 +273,7 @@ def _forms() -> None:
         sa.Column("wordings", Json, nullable=False),
         sa.Column("visit", sa.String(64)),
         sa.Column("issued_at", AT, nullable=False),
-        sa.Column("issued_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("issued_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("opens_at", AT, nullable=False),
         sa.Column("due_at", AT, nullable=False),
         sa.Column("closes_at", AT, nullable=False),
@@ -282,14 +292,14 @@ def _forms() -> None:
         sa.Column("identified_by", sa.String(16)),
         sa.Column("device", sa.String(16)),
         sa.Column("answered_at", AT),
-        sa.Column("entered_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("entered_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("checked_at", AT),
-        sa.Column("checked_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("checked_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         partial_index("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
         partial_index("ix_assessment_unchecked", "mode = 'paper' AND checked_at IS NULL", "submitted_at"),
     )
     _table(
-        "access",
+        "form_access",
         sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), nullable=False, index=True),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("fingerprint", sa.String(64), nullable=False, unique=True),
@@ -300,7 +310,7 @@ def _forms() -> None:
         sa.Column("revoked_at", AT),
     )
     _table(
-        "expected",
+        "expected_form",
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False),
         sa.Column("visit", sa.String(64), nullable=False),
         sa.Column("kind", sa.String(24), nullable=False),
@@ -322,12 +332,12 @@ def _forms() -> None:
         sa.Column("missed_at", AT),
         sa.Column("missing_reason", sa.String(16), nullable=False),
         sa.Column("missing_note", sa.Text, nullable=False),
-        sa.Column("reason_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("reason_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("reason_at", AT),
         sa.UniqueConstraint("participant_id", "visit", "instrument"),
-        sa.Index("ix_expected_participant_opens", "participant_id", "opens_at"),
+        sa.Index("ix_expected_form_participant_opens", "participant_id", "opens_at"),
         partial_index(
-            "ix_expected_unexplained",
+            "ix_expected_form_unexplained",
             "missed_at IS NOT NULL AND served_at IS NULL AND missing_reason = ''",
             "participant_id",
         ),
@@ -362,7 +372,7 @@ def _answers() -> None:
         sa.Index("ix_score_assessment_scale", "assessment_id", "scale", "id"),
     )
     _table(
-        "correction",
+        "data_correction",
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False, index=True),
         sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), nullable=False),
         sa.Column("item", sa.String(64), nullable=False),
@@ -371,46 +381,46 @@ def _answers() -> None:
         sa.Column("answer_id", sa.Integer, sa.ForeignKey("answer.id")),
         sa.Column("heard_at", AT, nullable=False),
         sa.Column("heard_how", sa.String(16), nullable=False),
-        sa.Column("heard_by", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("heard_by", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("asked_at", AT, nullable=False),
-        sa.Column("asked_by", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("asked_by", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("decided_at", AT),
-        sa.Column("decided_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("decided_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("note", sa.Text, nullable=False),
-        sa.Index("ix_correction_outcome", "outcome", "id"),
-        partial_index("uq_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
+        sa.Index("ix_data_correction_outcome", "outcome", "id"),
+        partial_index("uq_data_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
     )
 
 
 def _duty_roster() -> None:
     """Shifts, absences, and the weekly test alert."""
     _table(
-        "duty",
+        "shift",
         sa.Column("plan", sa.String(64), nullable=False),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("place", sa.String(16), nullable=False),
         sa.Column("starts_at", AT, nullable=False),
         sa.Column("ends_at", AT, nullable=False),
         sa.Column("cancelled_at", AT),
-        sa.Index("ix_duty_time", "starts_at", "ends_at"),
+        sa.Index("ix_shift_time", "starts_at", "ends_at"),
     )
     _table(
         "absence",
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False, index=True),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False, index=True),
         sa.Column("starts_at", AT, nullable=False),
         sa.Column("ends_at", AT, nullable=False),
         sa.Column("cancelled_at", AT),
     )
     _table(
-        "drill",
+        "test_alert",
         sa.Column("plan", sa.String(64), nullable=False),
         sa.Column("week", sa.String(8), nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("started_at", AT, nullable=False),
         sa.Column("confirmed_at", AT),
-        sa.Column("confirmed_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("confirmed_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("failed_at", AT),
         sa.Column("failure", sa.String(64), nullable=False),
         sa.UniqueConstraint("plan", "week", "number"),
@@ -420,7 +430,7 @@ def _duty_roster() -> None:
 def _incoming_messages() -> None:
     """Texts that came in; an alert may be about one."""
     _table(
-        "inbound",
+        "incoming_message",
         sa.Column("channel", sa.String(8), nullable=False),
         sa.Column("provider_id", sa.String(64), unique=True),
         sa.Column("fingerprint", sa.String(64), nullable=False),
@@ -435,10 +445,10 @@ def _incoming_messages() -> None:
         sa.Column("hits", Json, nullable=False),
         sa.Column("received_at", AT, nullable=False),
         sa.Column("read_at", AT),
-        sa.Column("read_by", sa.Integer, sa.ForeignKey("staff.id")),
-        sa.Index("ix_inbound_fingerprint_at", "fingerprint", "received_at"),
+        sa.Column("read_by", sa.Integer, sa.ForeignKey("staff_member.id")),
+        sa.Index("ix_incoming_message_fingerprint_at", "fingerprint", "received_at"),
         partial_index(
-            "ix_inbound_unread",
+            "ix_incoming_message_unread",
             "read_at IS NULL AND (what NOT IN ('answer', 'command') OR level > 0)",
             "participant_id",
             "received_at",
@@ -455,7 +465,7 @@ def _alerts() -> None:
         sa.Column("source", sa.String(64), nullable=False),
         sa.Column("rule", sa.String(32), nullable=False),
         sa.Column("occurrence", sa.Integer, nullable=False),
-        sa.Column("inbound_id", sa.Integer, sa.ForeignKey("inbound.id"), index=True),
+        sa.Column("inbound_id", sa.Integer, sa.ForeignKey("incoming_message.id"), index=True),
         sa.Column("level", sa.Integer, nullable=False),
         sa.Column("lowered", sa.Boolean, nullable=False),
         sa.Column("suspects", sa.String(64), nullable=False),
@@ -468,9 +478,9 @@ def _alerts() -> None:
         sa.Column("advised_at", AT),
         sa.Column("superseded_at", AT),
         sa.Column("acknowledged_at", AT),
-        sa.Column("acknowledged_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("acknowledged_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("resolved_at", AT),
-        sa.Column("resolved_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("resolved_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("disposition", sa.String(32), nullable=False),
         sa.UniqueConstraint("source", "rule", "occurrence"),
         sa.Index("ix_alert_open", "resolved_at", "level"),
@@ -479,7 +489,7 @@ def _alerts() -> None:
         "alert_note",
         sa.Column("source", sa.String(64), nullable=False, index=True),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("at", AT, nullable=False),
     )
@@ -487,15 +497,15 @@ def _alerts() -> None:
         "handover",
         sa.Column("source", sa.String(64), nullable=False, index=True),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False),
-        sa.Column("from_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("from_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("at", AT, nullable=False),
     )
     _table(
-        "closing",
+        "alert_closure",
         sa.Column("source", sa.String(64), nullable=False, index=True),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("alerts", Json, nullable=False),
         sa.Column("disposition", sa.String(32), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
@@ -516,9 +526,9 @@ def _adverse_events() -> None:
         sa.Column("ended_on", sa.Date),
         sa.Column("source", sa.String(64), nullable=False),
         sa.Column("made_at", AT, nullable=False),
-        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("reported_at", AT),
-        sa.Column("reported_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("reported_by", sa.Integer, sa.ForeignKey("staff_member.id")),
     )
     _table(
         "grading",
@@ -534,7 +544,7 @@ def _adverse_events() -> None:
         sa.Column("not_serious", sa.Text, nullable=False),
         sa.Column("none_reason", sa.String(32), nullable=False),
         sa.Column("at", AT, nullable=False),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Index(
             "ix_grading_serious",
             "adverse_event_id",
@@ -548,24 +558,24 @@ def _adverse_events() -> None:
 def _calls() -> None:
     """Call tasks and the phone calls made."""
     _table(
-        "task",
+        "call_task",
         sa.Column("dedupe_key", sa.String(128), nullable=False, unique=True),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False, index=True),
         sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("expected_id", sa.Integer, sa.ForeignKey("expected.id", ondelete="SET NULL")),
+        sa.Column("expected_id", sa.Integer, sa.ForeignKey("expected_form.id", ondelete="SET NULL")),
         sa.Column("alert_id", sa.Integer, sa.ForeignKey("alert.id")),
         sa.Column("made_at", AT, nullable=False),
         sa.Column("due_at", AT, nullable=False),
         sa.Column("done_at", AT),
-        sa.Column("done_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("done_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("outcome", sa.String(32), nullable=False),
-        sa.Index("ix_task_open", "done_at", "due_at"),
+        sa.Index("ix_call_task_open", "done_at", "due_at"),
     )
     _table(
-        "call",
+        "phone_call",
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False, index=True),
-        sa.Column("task_id", sa.Integer, sa.ForeignKey("task.id"), index=True),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("task_id", sa.Integer, sa.ForeignKey("call_task.id"), index=True),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
         sa.Column("at", AT, nullable=False),
         sa.Column("outcome", sa.String(32), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
@@ -582,12 +592,12 @@ def _messages() -> None:
         sa.Column("channel", sa.String(8), nullable=False),
         sa.Column("template", sa.String(64), nullable=False),
         sa.Column("language", sa.String(16), nullable=False),
-        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), index=True),
+        sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff_member.id"), index=True),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), index=True),
         sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), index=True),
         sa.Column("alert_id", sa.Integer, sa.ForeignKey("alert.id"), index=True),
         sa.Column("case_key", sa.String(64), nullable=False),
-        sa.Column("drill_id", sa.Integer, sa.ForeignKey("drill.id"), index=True),
+        sa.Column("drill_id", sa.Integer, sa.ForeignKey("test_alert.id"), index=True),
         sa.Column("address_sealed", sa.Text, nullable=False),
         sa.Column("address_fingerprint", sa.String(64)),
         sa.Column("text_fingerprint", sa.String(64)),
@@ -608,7 +618,7 @@ def _messages() -> None:
         sa.Column("reference", sa.String(128), index=True),
         sa.Column("failure", sa.String(255), nullable=False),
         sa.Column("settled_at", AT),
-        sa.Column("settled_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("settled_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         partial_index("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
         partial_index(
             "ix_message_due",
@@ -643,20 +653,20 @@ def _ulcers() -> None:
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), nullable=False, index=True),
         sa.Column("asked_on", sa.Date),
         sa.Column("asked_at", AT),
-        sa.Column("asked_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("asked_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("done_on", sa.Date),
         sa.Column("result", sa.String(16), nullable=False),
         sa.Column("grade", sa.Integer),
         sa.Column("finding", sa.Text, nullable=False),
         sa.Column("recorded_at", AT),
-        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("recorded_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("taken_back_at", AT),
-        sa.Column("taken_back_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Column("taken_back_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Index("ix_endoscopy_waiting", "done_on", "taken_back_at"),
     )
     _table(
-        "decision",
+        "signed_decision",
         sa.Column("plan", sa.String(64), nullable=False),
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), index=True),
         sa.Column("about", sa.String(16), nullable=False),
@@ -664,14 +674,14 @@ def _ulcers() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("seen", Json, nullable=False),
         sa.Column("made_at", AT, nullable=False),
-        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),
+        sa.Column("made_by", sa.Integer, sa.ForeignKey("staff_member.id"), nullable=False),
     )
 
 
 def _audit() -> None:
     """The audit trail, the worker's heartbeat, the figures of a study."""
     _table(
-        "event",
+        "audit_entry",
         sa.Column("at", AT, nullable=False),
         sa.Column("actor", sa.String(16), nullable=False),
         sa.Column("actor_id", sa.Integer),
@@ -683,16 +693,16 @@ def _audit() -> None:
         sa.Column("old", Json),
         sa.Column("new", Json),
         sa.Column("reason", sa.Text, nullable=False),
-        sa.Index("ix_event_action", "action", "id"),
-        sa.Index("ix_event_action_at", "action", "at"),
-        sa.Index("ix_event_actor_id", "actor_id", "id"),
-        sa.Index("ix_event_at", "at"),
-        sa.Index("ix_event_subject", "subject", "subject_id"),
+        sa.Index("ix_audit_entry_action", "action", "id"),
+        sa.Index("ix_audit_entry_action_at", "action", "at"),
+        sa.Index("ix_audit_entry_actor_id", "actor_id", "id"),
+        sa.Index("ix_audit_entry_at", "at"),
+        sa.Index("ix_audit_entry_subject", "subject", "subject_id"),
     )
     op.create_table(
         "seal",
         sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("event_id", sa.Integer, sa.ForeignKey("event.id"), nullable=False, unique=True),
+        sa.Column("event_id", sa.Integer, sa.ForeignKey("audit_entry.id"), nullable=False, unique=True),
         sa.Column("digest", sa.String(64), nullable=False),
     )
     op.create_table(
@@ -701,7 +711,7 @@ def _audit() -> None:
         sa.Column("at", AT, nullable=False),
     )
     op.create_table(
-        "cohort",
+        "study_figures",
         sa.Column("plan", sa.String(64), primary_key=True),
         sa.Column("at", AT, nullable=False),
         sa.Column("took", sa.Float(53), nullable=False),
