@@ -98,7 +98,7 @@ def fill(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO participant (plan, study_number, language, time_zone, enrolled_at)"
+                "INSERT INTO participant (plan, participant_number, language, time_zone, enrolled_at)"
                 " SELECT 'none', 'B-' || n, 'zh_Hans', 'Asia/Shanghai', now() FROM generate_series(1, :number) AS n"
             ),
             {"number": QUEUED},

@@ -30,7 +30,7 @@ VISITS = 2
 SHARES = {"opens": 0.4, "reminded": 0.3, "closes": 0.3}
 
 PARTICIPANTS = """
-INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at, look_at)
+INSERT INTO participant (id, plan, participant_number, language, time_zone, phone_sealed, enrolled_at, next_due_at)
 SELECT n, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago, :later
 FROM {numbers}
 """
@@ -126,7 +126,7 @@ def make_due(connection: Connection, engine: Engine, state: str, first: int, las
         text(UPDATE_WINDOWS.format(form=form) + narrow), people | windows[state] | {"steps": steps[state]}
     )
     connection.execute(
-        text("UPDATE participant SET look_at = :now WHERE id BETWEEN :first AND :last"),
+        text("UPDATE participant SET next_due_at = :now WHERE id BETWEEN :first AND :last"),
         people | {"now": time_from_now()},
     )
 

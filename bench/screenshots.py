@@ -125,7 +125,7 @@ def calendar(page: Page, site: Site, language: str) -> None:
     Needs a signed-in page.
     """
     with transaction(site.app_context.engine) as session:
-        numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
+        numbers = {row.participant_number: row.id for row in session.scalars(select(Participant))}
         if session.scalar(select(WeeklyTestAlert.id)) is None:
             test_alerts.start_test_alert_now(site.app_context.unit_of_work(session), demo_study.PLAN)
     treated, silent = (f"{site.url}/staff/participants/{numbers[name]}" for name in ("NC-002", "NC-004"))
@@ -154,7 +154,7 @@ def care(page: Page, site: Site, language: str) -> None:
     Needs a signed-in page.
     """
     with transaction(site.app_context.engine) as session:
-        person = session.scalars(select(Participant).where(Participant.study_number == "NC-005")).one()
+        person = session.scalars(select(Participant).where(Participant.participant_number == "NC-005")).one()
         event = session.scalars(select(AdverseEvent).where(AdverseEvent.participant_id == person.id)).one()
         alert = session.scalars(select(Alert).where(Alert.participant_id == person.id, Alert.level >= 2)).first()
     one = f"participants/{person.id}"

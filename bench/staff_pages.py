@@ -54,7 +54,7 @@ LARGE, SMALL = Size(100_000, 200_000, 100, 5_000), Size(23, 46, 6, 6)
 
 # Number of a form = 20 * (participant - 1) + 2 * (visit - 1) + (0 check-in, 1 QLQ-C30) + 1.
 PEOPLE = """
-INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at)
+INSERT INTO participant (id, plan, participant_number, language, time_zone, phone_sealed, enrolled_at)
 SELECT n + 1000, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago FROM {people}
 """
 FORMS = """
@@ -73,7 +73,7 @@ FROM {forms}
 """
 LINES = """
 INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
-                      rank, known_at, steps, assessment_id, served_at, nearest, partial, out_of_window, missed_at,
+                      rank, known_at, steps, assessment_id, received_at, nearest, partial, out_of_window, missed_at,
                       missing_reason, missing_note)
 SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
        CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, :long_ago, :past, :past, true, 'recorded', 9,
@@ -94,7 +94,7 @@ FROM {answered}, (VALUES {items}) AS i (item) WHERE n % 17 <> 0
 """
 ALERTS = """
 INSERT INTO alert (participant_id, assessment_id, source, rule, level, lowered, suspects, basis, plan_version, inputs,
-                   unresolved, advice, raised_at, acknowledged_at, acknowledged_by, resolved_at, disposition)
+                   unresolved, advice, raised_at, acknowledged_at, acknowledged_by, closed_at, disposition)
 SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100000), 'U' || (10 + n % 9), 1 + n % 3,
        false, '', 'E', '1', '{{}}', '[]', '', {raised}, CASE WHEN n > :open / 2 THEN :past END,
        CASE WHEN n > :open / 2 THEN 1 END, CASE WHEN n > :open THEN :past END, ''

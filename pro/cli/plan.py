@@ -144,7 +144,7 @@ def renew(plan_id: str, yes: bool) -> None:
         _exit_with(f"“{plan_id}” is not a plan with a visit schedule.", 2)
     with unit_of_work(read_only=not yes) as work:
         for one in schedule_service.replan_study(work, plan_id, save=yes):
-            click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} cancelled")
+            click.echo(f"{one.participant_number}: {one.moved} moved, {one.added} added, {one.dropped} cancelled")
     if not yes:
         click.echo("Nothing was written. Use --yes to apply the changes.")
 

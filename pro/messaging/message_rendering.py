@@ -34,7 +34,7 @@ class MessageKind:
 # alert_more: count further texts of the participant came while the first waits.
 # alert_sms: no participant number, because a locked phone shows it; the address is the fixed one of the sign-in page.
 # at: when the text was written ("14:05"), because gateways reject the same text for the third time in a day.
-# alert_digest: rows are {"study_number", "link"}, the oldest first.
+# alert_digest: rows are {"participant_number", "link"}, the oldest first.
 # drill: the weekly test alert; level as in alert.  drill_sms: address as in alert_sms.
 # drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the complete link with its token.  invitation_code: the fixed address of the code page, and the code.
@@ -50,9 +50,9 @@ class MessageKind:
 # staff_text: free text by staff, where two-way texts are allowed: the only message whose text is not fixed.
 MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
     {
-        "alert": MessageKind("email", frozenset({"study_number", "level", "link"})),
-        "alert_again": MessageKind("email", frozenset({"study_number", "level", "link"})),
-        "alert_more": MessageKind("email", frozenset({"study_number", "level", "link", "count"})),
+        "alert": MessageKind("email", frozenset({"participant_number", "level", "link"})),
+        "alert_again": MessageKind("email", frozenset({"participant_number", "level", "link"})),
+        "alert_more": MessageKind("email", frozenset({"participant_number", "level", "link", "count"})),
         "alert_sms": MessageKind("sms", frozenset({"at", "level", "address"})),
         "alert_digest": MessageKind("email", frozenset({"rows"})),
         "drill": MessageKind("email", frozenset({"level", "link"})),

@@ -21,7 +21,7 @@ class Alert(Base):
     Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, louder or on a
     worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The triple is unique,
     so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>" for the texts that
-    came since that one. ``inbound_id``: the text that a text alert is about. ``inputs``: the facts that the rule used,
+    came since that one. ``incoming_message_id``: the text that a text alert is about. ``inputs``: the facts that the rule used,
     with the version of the instrument. ``advised_at``: when the participant confirmed the emergency advice and
     continued. ``superseded_at``: since when a louder alert of the case covers it.
     """
@@ -29,7 +29,7 @@ class Alert(Base):
     __tablename__ = "alert"
     __table_args__ = (
         UniqueConstraint("source", "rule", "occurrence"),
-        Index("ix_alert_open", "resolved_at", "level"),
+        Index("ix_alert_open", "closed_at", "level"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -38,7 +38,7 @@ class Alert(Base):
     source: Mapped[str] = mapped_column(String(64))
     rule: Mapped[str] = mapped_column(String(32))
     occurrence: Mapped[int] = mapped_column(default=1)
-    inbound_id: Mapped[int | None] = mapped_column(ForeignKey("incoming_message.id"), index=True)
+    incoming_message_id: Mapped[int | None] = mapped_column(ForeignKey("incoming_message.id"), index=True)
     level: Mapped[int] = mapped_column()
     lowered: Mapped[bool] = mapped_column(default=False)
     suspects: Mapped[str] = mapped_column(String(64))
@@ -52,8 +52,8 @@ class Alert(Base):
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
-    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    resolved_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     disposition: Mapped[str] = mapped_column(String(32), default="")
 
 
@@ -120,8 +120,8 @@ class AdverseEvent(Base):
     terms: Mapped[str] = mapped_column(String(64))
     term: Mapped[str] = mapped_column(String(64))
     other_term: Mapped[str] = mapped_column(String(200), default="")
-    onset_on: Mapped[date] = mapped_column(Date)
-    ended_on: Mapped[date | None] = mapped_column(Date)
+    onset_date: Mapped[date] = mapped_column(Date)
+    end_date: Mapped[date | None] = mapped_column(Date)
     source: Mapped[str] = mapped_column(String(64), default="")
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     made_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))

@@ -16,10 +16,10 @@ class Assessment(Base):
 
     ``ref`` names the form in addresses and reveals nothing about the participant. ``wordings``: checksum of the wording
     in each language, fixed when the form is issued. ``context``: the clinical facts that held when the form was opened
-    (docs/domain.md 3.4.5). ``judge_next_at``: when the worker evaluates the form unless an answer comes before.
+    (docs/domain.md 3.4.5). ``evaluate_next_at``: when the worker evaluates the form unless an answer comes before.
     ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that it could not decide
     because answers are missing. ``mode``: web, sms, phone (interview) or paper. Data entry by staff sets ``entered_by``
-    and ``answered_at``, when the participant answered; ``checked_by``: who verified a paper form against the original.
+    and ``answered_at``, when the participant answered; ``verified_by``: who verified a paper form against the original.
 
     The status follows from the timestamps.
     """
@@ -27,7 +27,7 @@ class Assessment(Base):
     __tablename__ = "assessment"
     __table_args__ = (
         partial_index("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
-        partial_index("ix_assessment_unchecked", "mode = 'paper' AND checked_at IS NULL", "submitted_at"),
+        partial_index("ix_assessment_unchecked", "mode = 'paper' AND verified_at IS NULL", "submitted_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -48,7 +48,7 @@ class Assessment(Base):
     last_answer_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    judge_next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    evaluate_next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     context: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     unresolved: Mapped[list[str]] = mapped_column(Json, default=list)
     standing: Mapped[list[str]] = mapped_column(Json, default=list)
@@ -59,8 +59,8 @@ class Assessment(Base):
     device: Mapped[str | None] = mapped_column(String(16))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     entered_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
-    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    checked_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    verified_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
     @property
     def status(self) -> str:

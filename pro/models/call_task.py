@@ -60,7 +60,7 @@ class CallTask(Base):
     dedupe_key: Mapped[str] = mapped_column(String(128), unique=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     kind: Mapped[str] = mapped_column(String(32))
-    expected_id: Mapped[int | None] = mapped_column(ForeignKey("expected_form.id", ondelete="SET NULL"))
+    expected_form_id: Mapped[int | None] = mapped_column(ForeignKey("expected_form.id", ondelete="SET NULL"))
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -79,7 +79,7 @@ class PhoneCall(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
-    task_id: Mapped[int | None] = mapped_column(ForeignKey("call_task.id"), index=True)
+    call_task_id: Mapped[int | None] = mapped_column(ForeignKey("call_task.id"), index=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     outcome: Mapped[str] = mapped_column(String(32))

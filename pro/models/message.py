@@ -48,7 +48,7 @@ class Message(Base):
     assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)
     case_key: Mapped[str] = mapped_column(String(64), default="")
-    drill_id: Mapped[int | None] = mapped_column(ForeignKey("test_alert.id"), index=True)
+    test_alert_id: Mapped[int | None] = mapped_column(ForeignKey("test_alert.id"), index=True)
     address_sealed: Mapped[str] = mapped_column(Text)
     address_fingerprint: Mapped[str | None] = mapped_column(String(64))
     text_fingerprint: Mapped[str | None] = mapped_column(String(64))

@@ -14,17 +14,17 @@ from pro.db import Base, Json, UtcDateTime
 class Participant(Base):
     """One participant in one study.
 
-    The phone number is encrypted; its fingerprint finds the participant of an incoming text. ``next_due_at`` (column
-    ``look_at``): when the worker processes the visit schedule again, None if nothing is due. ``trend_hidden_at``: when
-    the participant asked not to be shown earlier answers after sending.
+    The phone number is encrypted; its fingerprint finds the participant of an incoming text. ``next_due_at``: when the
+    worker processes the visit schedule again, None if nothing is due. ``trend_hidden_at``: when the participant asked
+    not to be shown earlier answers after sending.
     """
 
     __tablename__ = "participant"
-    __table_args__ = (UniqueConstraint("plan", "study_number"),)
+    __table_args__ = (UniqueConstraint("plan", "participant_number"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
-    study_number: Mapped[str] = mapped_column(String(32))
+    participant_number: Mapped[str] = mapped_column(String(32))
     language: Mapped[str] = mapped_column(String(16))
     time_zone: Mapped[str] = mapped_column(String(64))
     phone_sealed: Mapped[str | None] = mapped_column(Text)
@@ -36,7 +36,7 @@ class Participant(Base):
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     trend_hidden_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    next_due_at: Mapped[datetime | None] = mapped_column("look_at", UtcDateTime, index=True)
+    next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
     @property
     def is_active(self) -> bool:

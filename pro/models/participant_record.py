@@ -52,7 +52,7 @@ class DataCorrection(Base):
     """A request to correct an answer of a submitted form; an investigator decides.
 
     ``old`` and ``value``: as in ``Answer``, None for no answer. ``answer_id``: the current answer at the time of the
-    request. ``heard_at``, ``heard_how``, ``heard_by``: when, how and to whom the participant confirmed the correct
+    request. ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the participant confirmed the correct
     answer. ``outcome``: "" while open, approved or refused.
     """
 
@@ -69,12 +69,12 @@ class DataCorrection(Base):
     old: Mapped[Any | None] = mapped_column(Json)
     value: Mapped[Any | None] = mapped_column(Json)
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answer.id"))
-    heard_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    heard_how: Mapped[str] = mapped_column(String(16))
-    heard_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
+    confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_how: Mapped[str] = mapped_column(String(16))
+    confirmed_to: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text)
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    asked_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    requested_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     outcome: Mapped[str] = mapped_column(String(16), default="")
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
@@ -84,13 +84,13 @@ class DataCorrection(Base):
 class Freeze(Base):
     """A freeze of a participant's record, or of the whole study (``participant_id`` None).
 
-    From ``frozen_at`` until ``lifted_at`` staff cannot change the data.
+    From ``frozen_at`` until ``unfrozen_at`` staff cannot change the data.
     """
 
     __tablename__ = "freeze"
     __table_args__ = (
-        partial_index("uq_freeze_study", "participant_id IS NULL AND lifted_at IS NULL", "plan", unique=True),
-        partial_index("uq_freeze_participant", "lifted_at IS NULL", "participant_id", unique=True),
+        partial_index("uq_freeze_study", "participant_id IS NULL AND unfrozen_at IS NULL", "plan", unique=True),
+        partial_index("uq_freeze_participant", "unfrozen_at IS NULL", "participant_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -99,6 +99,6 @@ class Freeze(Base):
     frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     frozen_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text)
-    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    lifted_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
-    lift_reason: Mapped[str] = mapped_column(Text, default="")
+    unfrozen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unfrozen_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    unfreeze_reason: Mapped[str] = mapped_column(Text, default="")

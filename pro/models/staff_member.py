@@ -87,7 +87,7 @@ class StaffSession(Base):
     """A session that can be revoked on the server; only the cookie's fingerprint is stored.
 
     ``proven_at``: when sign-in was complete, None while the verification code is missing. ``device``: phone, tablet or
-    computer. ``ended_why``: signed_out, elsewhere, password, factor, role or closed.
+    computer. ``end_reason``: signed_out, elsewhere, password, factor, role or closed.
     """
 
     __tablename__ = "staff_session"
@@ -100,7 +100,7 @@ class StaffSession(Base):
     proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     device: Mapped[str] = mapped_column(String(16), default="", server_default="")
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    ended_why: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    end_reason: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class Shift(Base):

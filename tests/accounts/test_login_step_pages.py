@@ -137,7 +137,7 @@ def test_any_form_is_kept_and_waits_for_a_fresh_press(
     desk.open("/staff/participants/new?lang=en")
     clock.move(minutes=31)
     plan = factories.PLAN
-    typed = {"plan": plan, "study_number": "NC-777", "phone": "13800138777", "language": "en", "pin": "8642"}
+    typed = {"plan": plan, "participant_number": "NC-777", "phone": "13800138777", "language": "en", "pin": "8642"}
     typed["consented_on"] = "2026-03-02"
     desk.post(desk.post("/staff/participants/new", **typed).location, **typed)
     assert "8642" not in desk.page
@@ -175,7 +175,7 @@ def test_what_one_person_typed_is_not_shown_to_another(
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/participants/new?lang=en")
     clock.move(minutes=31)
-    typed = {"study_number": "NC-777", "phone": "13800138777"}
+    typed = {"participant_number": "NC-777", "phone": "13800138777"}
     desk.post(desk.post("/staff/participants/new", **typed).location, **typed)
     monitor = seeded.staff["monitor"]
     assert desk.press(email=monitor.email, password=monitor.password).status_code == 303

@@ -23,7 +23,7 @@ JUDGED = {
     "term": "another",
     "another": "epistaxis",
     "grade": "2",
-    "onset_on": "2026-03-02",
+    "onset_date": "2026-03-02",
     "attribution": ["radiotherapy"],
     "serious": "no",
     "not_serious": "a known scab",
@@ -89,8 +89,8 @@ def test_an_alert_is_called_about_assessed_and_closed(
 
 REFUSED = [
     ({"grade": "4", "another": "dry_mouth", "shown": ":dry_mouth"}, "This term has no such grade"),
-    ({"onset_on": "2026-03-03"}, "This date is in the future"),
-    ({"onset_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
+    ({"onset_date": "2026-03-03"}, "This date is in the future"),
+    ({"onset_date": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
     ({"serious": "yes", "action": ""}, "For a serious adverse event, enter the action taken"),
     ({"serious": "yes", "known_at": ""}, "Enter the date and time the site became aware of the serious adverse event"),
     ({"shown": ":headache"}, "These are the grades of the newly chosen term"),
@@ -250,11 +250,11 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     assert desk.post(where, **again).status_code == 303
     assert [row.grade for row in rows(app_context, Grading)] == [2, 1]
     desk.post(where, do="report")
-    assert desk.post(where, do="end", ended_on="2026-03-01").status_code == 400
-    desk.post(where, do="end", ended_on="2026-03-02")
+    assert desk.post(where, do="end", end_date="2026-03-01").status_code == 400
+    desk.post(where, do="end", end_date="2026-03-02")
     (event,) = rows(app_context, AdverseEvent)
     assert event.reported_at is not None
-    assert str(event.ended_on) == "2026-03-02"
+    assert str(event.end_date) == "2026-03-02"
 
 
 def test_the_reader_of_another_language_sees_both(app: Flask, seeded: Study, alerts: list[int]) -> None:

@@ -26,7 +26,7 @@ from tests.support.factories import Account
 
 TODAY = date(2026, 3, 2)
 GRADED = GradingDraft(
-    term="epistaxis", onset_on=TODAY, grade=3, attribution=("radiotherapy",), serious=False, action="packed"
+    term="epistaxis", onset_date=TODAY, grade=3, attribution=("radiotherapy",), serious=False, action="packed"
 )
 REASON = "seen at once, no danger"
 NONE = GradingDraft(none_reason="wrong_answer")
@@ -91,8 +91,8 @@ REFUSED = [
     ({"grade": 4, "not_serious": "x" * 4001}, {"not_serious"}),
     ({"grade": 4, "serious": None}, {"serious"}),
     ({"grade": 5}, {"serious"}),
-    ({"onset_on": None}, {"onset_on"}),
-    ({"onset_on": TODAY + timedelta(1)}, {"onset_on"}),
+    ({"onset_date": None}, {"onset_date"}),
+    ({"onset_date": TODAY + timedelta(1)}, {"onset_date"}),
     ({"attribution": ()}, {"attribution"}),
     ({"attribution": ("weather",)}, {"attribution"}),
     ({"serious": None}, {"serious"}),
@@ -148,7 +148,7 @@ def test_an_event_is_graded_again_and_ends(clinic):
     judge(clinic, event)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         (line,) = adverse_event_log.adverse_event_rows(work, "en")
-        assert (line.grade, line.onset_on, line.english, line.report_by) == (1, TODAY, "Epistaxis", None)
+        assert (line.grade, line.onset_date, line.english, line.report_by) == (1, TODAY, "Epistaxis", None)
         with pytest.raises(BadData):
             gradings.end_event(work, line.id, TODAY + timedelta(1))
         assert gradings.end_event(work, line.id, TODAY + timedelta(2))
@@ -234,7 +234,7 @@ def test_no_alert_ends_without_a_judgement_and_an_outcome(any_clinic):
     judge(any_clinic, NONE, source)
     assert why(disposition="") == {"disposition": "disposition"}
     assert why(disposition="no_action") == {"reason": "closing_reason"}
-    assert {alert.resolved_at for alert in any_clinic.rows(Alert)} == {None}
+    assert {alert.closed_at for alert in any_clinic.rows(Alert)} == {None}
     assert close(any_clinic, source, any_clinic.nurse, disposition="no_action", reason="clot from yesterday").why == ""
     assert {alert.disposition for alert in any_clinic.rows(Alert)} == {"no_action"}
     assert len(any_clinic.events("alert.closed")) == len(ids(any_clinic))
@@ -286,7 +286,7 @@ def test_the_second_to_close_reads_how_the_first_did(any_clinic):
     second = close(any_clinic, source, any_clinic.investigator, disposition="admitted")
     assert (second.why, second.name, second.disposition) == ("first", any_clinic.nurse.name, "outpatient")
     assert len(any_clinic.rows(AlertClosure)) == 1
-    assert {alert.resolved_by for alert in any_clinic.rows(Alert)} == {any_clinic.nurse.id}
+    assert {alert.closed_by for alert in any_clinic.rows(Alert)} == {any_clinic.nurse.id}
 
 
 def test_what_came_meanwhile_is_read_and_judged_before_it_is_closed(any_clinic):

@@ -43,7 +43,7 @@ def test_it_waits_with_its_clock_until_it_was_reported(any_clinic: Clinic) -> No
     number = grave(any_clinic, 5)
     (one,) = due(any_clinic)
     now = any_clinic.app_context.clock()
-    assert (one.event_id, one.study_number, one.term, one.grade) == (number, "NPC-001", "Pharyngeal necrosis", 3)
+    assert (one.event_id, one.participant_number, one.term, one.grade) == (number, "NPC-001", "Pharyngeal necrosis", 3)
     assert (one.known_at, one.report_by) == (now - timedelta(hours=5), now + timedelta(hours=19))
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.investigator.actor) as work:
         assert gradings.record_sae_report(work, number)

@@ -50,7 +50,7 @@ def troubles(clinic: Clinic) -> set[str]:
 
 def level_of_case(clinic: Clinic) -> int:
     """Return the highest level of an open alert."""
-    return max((alert.level for alert in clinic.rows(Alert) if alert.resolved_at is None), default=0)
+    return max((alert.level for alert in clinic.rows(Alert) if alert.closed_at is None), default=0)
 
 
 def acknowledge(clinic: Clinic, *alerts: Alert) -> alert_service.AcknowledgementResult:
@@ -280,7 +280,7 @@ def test_forms_of_a_removed_plan_are_loud_and_starve_no_other(any_clinic, clock)
                     opened_at=work.now,
                     first_answer_at=work.now,
                     last_answer_at=work.now,
-                    judge_next_at=work.now,
+                    evaluate_next_at=work.now,
                 )
             )
     clock.move(seconds=1)
@@ -487,7 +487,7 @@ def test_a_refused_mail_goes_by_the_other_channel_and_to_the_next_person_at_once
     deliver(any_clinic, sender)
     assert "untold" in troubles(any_clinic)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
-        assert [case.study_number for case in to_do_list.read_to_do_list(work).untold] == ["NPC-001"]
+        assert [case.participant_number for case in to_do_list.read_to_do_list(work).untold] == ["NPC-001"]
     work_round(any_clinic, sender)
     assert set(sender.addresses()) == {"+8613700137000", BACKUP}
     assert "untold" not in troubles(any_clinic)
@@ -570,7 +570,7 @@ def test_a_proxys_scores_raise_nothing_when_they_are_judged_again(any_clinic, cl
     proxy.finish(**{f"Q{number}": 3 for number in range(1, 29)}, Q29=3, Q30=3)
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         work.session.execute(
-            update(Assessment).where(Assessment.id == way.assessment_id).values(judge_next_at=work.now)
+            update(Assessment).where(Assessment.id == way.assessment_id).values(evaluate_next_at=work.now)
         )
     worker_steps.evaluate_idle_forms(any_clinic.app_context)
     assert not {"QD1", "QD2"} & set(any_clinic.alerts())

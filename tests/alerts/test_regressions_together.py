@@ -306,7 +306,7 @@ def test_what_was_asked_about_another_day_is_asked_again(any_clinic, clock, afte
     given = [(row.item, row.value) for row in any_clinic.rows(Answer) if row.state == "given"]
     assert given == [("bleed", 0), ("breath", 1), ("odor", 2), ("discharge", 0), ("free_text", "x")]
     assert {rule: alert.raised_at for rule, alert in any_clinic.alerts().items()} == alerts
-    assert all(alert.resolved_at is None for alert in any_clinic.alerts().values())
+    assert all(alert.closed_at is None for alert in any_clinic.alerts().values())
 
 
 def test_the_facts_are_taken_anew_with_the_answers(any_clinic, clock):

@@ -32,9 +32,9 @@ def run_jobs(app_context: AppContext) -> None:
     worker_steps.run_jobs(app_context, {"email": AcceptingSender(), "sms": AcceptingSender()}, "worker-1")
 
 
-def read_weekly_alert(app_context: AppContext, drill_id: int) -> WeeklyTestAlert:
+def read_weekly_alert(app_context: AppContext, test_alert_id: int) -> WeeklyTestAlert:
     with transaction(app_context.engine) as session:
-        return session.get_one(WeeklyTestAlert, drill_id)
+        return session.get_one(WeeklyTestAlert, test_alert_id)
 
 
 def test_the_link_of_the_mail_leads_through_the_door_to_the_button(

@@ -160,7 +160,7 @@ def test_its_messages_go_first_and_are_tried_again_like_an_alerts(sent_weekly_al
     assert {message.repeat for message in sent_weekly_alert.rows(Message)} == {"prefer_duplicate"}
     with form_browser.unit_of_work(sent_weekly_alert.app_context, sent_weekly_alert.coordinator.actor) as work:
         for number in range(3):
-            params = {"rows": [{"study_number": "NPC-001", "link": "x"}]}
+            params = {"rows": [{"participant_number": "NPC-001", "link": "x"}]}
             staff = work.session.get_one(StaffMember, sent_weekly_alert.nurse.id)
             staff_messages.queue_staff_message(work, staff, "alert_digest", params, f"quiet:{number}")
         test_alerts.start_test_alert_now(work, PLAN)

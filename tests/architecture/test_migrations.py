@@ -101,7 +101,7 @@ def with_rows(any_engine: Engine) -> Engine:
     """A database with one row in each table whose rows stay."""
     with db.transaction(any_engine) as session:
         participant = Participant(
-            plan="p", study_number="001", language="en", time_zone="Asia/Shanghai", enrolled_at=NOW
+            plan="p", participant_number="001", language="en", time_zone="Asia/Shanghai", enrolled_at=NOW
         )
         session.add(participant)
         session.flush()

@@ -162,7 +162,11 @@ def test_a_colleague_whose_language_the_interface_lacks_is_told(installed: Insta
         person = session.get_one(StaffMember, installed.study.staff["nurse"].id)
         person.language = language
         work = installed.app_context.unit_of_work(session)
-        params = {"study_number": "NPC-001", "level": "emergency", "link": "https://epro.example.org/staff/alerts/1"}
+        params = {
+            "participant_number": "NPC-001",
+            "level": "emergency",
+            "link": "https://epro.example.org/staff/alerts/1",
+        }
         assert staff_messages.queue_staff_message(work, person, "alert", params, "key") is not None
     assert broken_pages(installed, "nurse", "") == []
     browser = signed_in_browser(installed.app, installed.study.staff["administrator"])

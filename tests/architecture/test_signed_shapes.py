@@ -22,7 +22,10 @@ GRADING = (
 PUBLISHED: list[tuple[SignedShapes, SignedShapes]] = [
     (gradings.SIGNED_SHAPES, {1: (*GRADING.split(), "none_reason")}),
     (ulcer_cases.SIGNED_SHAPES, {1: ("plan", "participant_id", "about", "choice", "reason", "seen")}),
-    (record_freezes.SIGNED_SHAPES, {1: ("plan", "participant", "frozen_at", "reason", "lifted_at", "lift_reason")}),
+    (
+        record_freezes.SIGNED_SHAPES,
+        {1: ("plan", "participant", "frozen_at", "reason", "unfrozen_at", "unfreeze_reason")},
+    ),
     (
         data_corrections.SIGNED_SHAPES,
         {1: ("form", "item", "answer", "old", "value", "heard", "reason", "outcome", "note")},
@@ -37,18 +40,18 @@ COLUMNS: list[tuple[type[Base], SignedShapes, dict[str, str], set[str]]] = [
         {"id", "at", "staff_id"},
     ),
     (SignedDecision, ulcer_cases.SIGNED_SHAPES, {}, {"id", "made_at", "made_by"}),
-    (Freeze, record_freezes.SIGNED_SHAPES, {"participant_id": "participant"}, {"id", "frozen_by", "lifted_by"}),
+    (Freeze, record_freezes.SIGNED_SHAPES, {"participant_id": "participant"}, {"id", "frozen_by", "unfrozen_by"}),
     (
         DataCorrection,
         data_corrections.SIGNED_SHAPES,
         {
             "assessment_id": "form",
             "answer_id": "answer",
-            "heard_at": "heard",
-            "heard_how": "heard",
-            "heard_by": "heard",
+            "confirmed_at": "heard",
+            "confirmed_how": "heard",
+            "confirmed_to": "heard",
         },
-        {"id", "participant_id", "asked_at", "asked_by", "decided_at", "decided_by"},
+        {"id", "participant_id", "requested_at", "requested_by", "decided_at", "decided_by"},
     ),
 ]
 

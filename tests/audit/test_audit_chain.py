@@ -19,7 +19,11 @@ def write(app_context: AppContext, number: int = 5) -> None:
     """Write this many audit entries about a participant, with values of every kind."""
     with form_browser.unit_of_work(app_context) as work:
         person = work.session.scalar(select(Participant)) or Participant(
-            plan="npc_reirradiation", study_number="N-1", language="en", time_zone="Asia/Shanghai", enrolled_at=work.now
+            plan="npc_reirradiation",
+            participant_number="N-1",
+            language="en",
+            time_zone="Asia/Shanghai",
+            enrolled_at=work.now,
         )
         work.session.add(person)
         for each in range(number):
@@ -217,7 +221,7 @@ def test_what_is_rolled_back_leaves_no_event(any_app_context):
         pass
 
     with pytest.raises(Stop), form_browser.unit_of_work(any_app_context) as work:
-        person = Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
+        person = Participant(plan="p", participant_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
         work.session.add(person)
         work.record("participant.enrolled", person)
         raise Stop

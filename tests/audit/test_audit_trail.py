@@ -36,7 +36,7 @@ def test_old_and_new_answers_stand_in_words(any_clinic):
     assert newest.is_item
     assert newest.old != newest.new
     assert "?" in newest.key
-    assert lines[0].study_number == "NPC-001"
+    assert lines[0].participant_number == "NPC-001"
     assert lines[0].ref == any_clinic.checkin.ref
 
 

@@ -85,7 +85,7 @@ def test_it_says_that_it_still_waits_and_nothing_more(clinic, clock):
     climb(clinic)
     nurse, investigator = clinic.mails("alert_again")
     link = f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['E01'].id}"
-    assert dict(nurse.params) == {"study_number": "NPC-001", "level": "emergency", "link": link}
+    assert dict(nurse.params) == {"participant_number": "NPC-001", "level": "emergency", "link": link}
     assert nurse.subject.endswith("危急：NPC-001的警报仍未确认")
     assert investigator.subject.endswith("Emergency: alert for NPC-001 still not acknowledged")
     assert link in nurse.body
@@ -234,7 +234,7 @@ def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
     second.start().save(breath=3)
     with form_browser.unit_of_work(clinic.app_context) as work:
         for alert in work.session.scalars(select(Alert).where(Alert.level >= 2)):
-            alert.resolved_at = work.now
+            alert.closed_at = work.now
     clock.move(days=3)
     assert climb(clinic) == 0
 

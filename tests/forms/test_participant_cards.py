@@ -92,7 +92,7 @@ def test_a_locked_card_is_on_the_to_do_list_of_roles_that_can_replace_it(clinic)
         enter(clinic, drawn, WRONG)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         [card] = to_do_list.read_to_do_list(work, "en").locked_cards
-    assert (card.participant_id, card.study_number) == (clinic.participant_id, "NPC-001")
+    assert (card.participant_id, card.participant_number) == (clinic.participant_id, "NPC-001")
     make_one(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         assert to_do_list.read_to_do_list(work, "en").locked_cards == []

@@ -115,7 +115,7 @@ def test_a_day_is_the_participants(
 ) -> None:
     here = limited(app_context, per_day=1)
     with transaction(here.engine) as session:
-        person = Participant(plan="p", study_number="1", language="en", time_zone=zone, enrolled_at=clock.now)
+        person = Participant(plan="p", participant_number="1", language="en", time_zone=zone, enrolled_at=clock.now)
         session.add(person)
         session.flush()
         number = person.id

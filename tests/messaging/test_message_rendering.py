@@ -21,8 +21,8 @@ from tests.messaging.letters import LINK
 from tests.support.factories import PLAN, Study
 
 FOLDER = Path(message_rendering.__file__).parent
-ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
-ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
+ALERT = {"participant_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
+ROWS = [{"participant_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
 PARAMS: dict[str, dict[str, Any]] = {
     "alert": ALERT,
     "alert_again": ALERT,
@@ -105,7 +105,7 @@ def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: 
     found = message_rendering.render_message("alert_digest", language, {"rows": ROWS[:number]}, catalogs, False)
     assert found.subject == subject
     assert [line for line in found.text.splitlines() if "https" in line] == [
-        f"{row['study_number']}  {row['link']}" for row in ROWS[:number]
+        f"{row['participant_number']}  {row['link']}" for row in ROWS[:number]
     ]
 
 
@@ -244,7 +244,9 @@ def test_a_message_takes_its_own_parameters_only(catalogs: Catalogs, params: dic
 
 def test_a_row_of_the_digest_needs_its_link(catalogs: Catalogs) -> None:
     with pytest.raises(ValueError, match="cannot be put into words"):
-        message_rendering.render_message("alert_digest", "en", {"rows": [{"study_number": "NC-007"}]}, catalogs, False)
+        message_rendering.render_message(
+            "alert_digest", "en", {"rows": [{"participant_number": "NC-007"}]}, catalogs, False
+        )
 
 
 def test_an_unknown_kind_is_named(catalogs: Catalogs) -> None:
@@ -260,7 +262,7 @@ def test_a_language_that_the_interface_lacks_falls_back(catalogs: Catalogs, lang
 
 def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
     found = message_rendering.render_message(
-        "alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
+        "alert", "en", {**ALERT, "participant_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
     )
     assert found.subject.splitlines() == ["Emergency: new alert for NC-007 Bcc: x@y.example"]
 

@@ -29,7 +29,7 @@ def make_alert(app_context: AppContext) -> int:
     now = app_context.clock()
     with transaction(app_context.engine) as session:
         person = Participant(
-            plan="npc", study_number="NC-007", language="en", time_zone="Asia/Shanghai", enrolled_at=now
+            plan="npc", participant_number="NC-007", language="en", time_zone="Asia/Shanghai", enrolled_at=now
         )
         session.add(person)
         session.flush()

@@ -50,11 +50,10 @@ TO_COME = {
     "due_at",
     "closes_at",
     "next_due_at",
-    "look_at",
     "next_try_at",
     "not_after",
     "expires_at",
-    "judge_next_at",
+    "evaluate_next_at",
 }
 TO_COME |= {"starts_at", "ends_at", "on", "stays_until", "locked_until", "until"}
 # CPU seconds for filling. Other programs on the cores make a second do less, so the limit is twice the aim of 20; the
@@ -71,7 +70,7 @@ def work(demo_context: AppContext) -> Iterator[UnitOfWork]:
 
 def people_of(work: UnitOfWork) -> dict[str, Participant]:
     """Return the participants by number."""
-    return {row.study_number: row for row in work.session.scalars(select(Participant).order_by(Participant.id))}
+    return {row.participant_number: row for row in work.session.scalars(select(Participant).order_by(Participant.id))}
 
 
 def check_story(work: UnitOfWork) -> None:
@@ -79,16 +78,16 @@ def check_story(work: UnitOfWork) -> None:
     assert demo_study.is_filled(work)
     assert len(people_of(work)) == 23
     to_do = to_do_list.read_to_do_list(work)
-    loud = [case.study_number for case in to_do.unacknowledged if case.level >= Level.URGENT]
-    quiet = [case.study_number for case in to_do.unacknowledged if case.level < Level.URGENT]
+    loud = [case.participant_number for case in to_do.unacknowledged if case.level >= Level.URGENT]
+    quiet = [case.participant_number for case in to_do.unacknowledged if case.level < Level.URGENT]
     assert (loud, bool(quiet)) == (["NC-003"], True)
-    assert [case.study_number for case in to_do.in_progress if case.level >= Level.URGENT] == ["NC-005"]
-    assert [event.study_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
+    assert [case.participant_number for case in to_do.in_progress if case.level >= Level.URGENT] == ["NC-005"]
+    assert [event.participant_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
     assert to_do.corrections == 1
     (ulcer,) = [
         case for case in ulcer_cases.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade
     ]
-    assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
+    assert (ulcer.participant_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
     assert [record.choice for record in ulcer.decisions] == ["pause"]
     assert all(record.holds for record in ulcer.decisions)
     chain = audit_chain.verify_chain(work)
@@ -116,9 +115,9 @@ def check_calendar(app_context: AppContext) -> None:
         to_do = to_do_list.read_to_do_list(work)
         assert all(gap.starts > to_do.now for gap in to_do.gaps)
         assert len(to_do.gaps) == 1
-        assert [task.study_number for task in to_do.tasks] == ["NC-004"]
-        assert {missed.study_number for missed in to_do.awaited.unexplained} == {"NC-004"}
-        assert [paper.study_number for paper in paper_forms.unverified_paper_forms(work, "en")] == ["NC-001"]
+        assert [task.participant_number for task in to_do.tasks] == ["NC-004"]
+        assert {missed.participant_number for missed in to_do.awaited.unexplained} == {"NC-004"}
+        assert [paper.participant_number for paper in paper_forms.unverified_paper_forms(work, "en")] == ["NC-001"]
         people = people_of(work)
         lines = {name: expected_forms.read_expected_forms(work, person, "en") for name, person in people.items()}
         said = {name: {line.status for line in found} for name, found in lines.items()}
@@ -144,9 +143,11 @@ def contents(work: UnitOfWork) -> dict[str, list[Any]]:
     """Return what a study holds, without secrets, keys and times of the machine."""
     answers = select(Answer.assessment_id, Answer.item, Answer.state, Answer.value, Answer.channel, Answer.at)
     scores = select(Score.assessment_id, Score.scale, Score.value)
-    alerts = select(Alert.source, Alert.rule, Alert.level, Alert.raised_at, Alert.resolved_at, Alert.disposition)
+    alerts = select(Alert.source, Alert.rule, Alert.level, Alert.raised_at, Alert.closed_at, Alert.disposition)
     gradings = select(Grading.participant_id, Grading.grade, Grading.none_reason, Grading.at)
-    lines = select(ExpectedForm.participant_id, ExpectedForm.visit, ExpectedForm.served_at, ExpectedForm.missing_reason)
+    lines = select(
+        ExpectedForm.participant_id, ExpectedForm.visit, ExpectedForm.received_at, ExpectedForm.missing_reason
+    )
     messages = select(Message.template, Message.participant_id, Message.queued_at, Message.sent_at)
     trail = select(AuditEntry.at, AuditEntry.action, AuditEntry.participant_id, AuditEntry.role)
     found = {"answers": answers, "scores": scores, "alerts": alerts, "gradings": gradings, "lines": lines}
@@ -227,7 +228,7 @@ def test_every_kind_of_story_is_there(work):
     assert set(work.session.scalars(select(Answer.answered_by).distinct())) == {"self", "helped", "proxy"}
     assert people["NC-011"].withdrawn_at is not None
     assert people["NC-015"].opted_out_at is not None
-    levels = {tuple(row) for row in work.session.execute(select(Alert.level, Alert.resolved_at.is_(None)).distinct())}
+    levels = {tuple(row) for row in work.session.execute(select(Alert.level, Alert.closed_at.is_(None)).distinct())}
     assert levels == {(1, True), (1, False), (2, True), (2, False)}
     grades = work.session.execute(
         select(AdverseEvent.term, AdverseEvent.participant_id)

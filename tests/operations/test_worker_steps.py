@@ -37,7 +37,7 @@ def run_jobs(clinic: Clinic, sender: object = None, worker: str = "worker-1") ->
 
 
 def next_judgement(clinic: Clinic) -> object:
-    return clinic.rows(Assessment)[0].judge_next_at
+    return clinic.rows(Assessment)[0].evaluate_next_at
 
 
 def beats(clinic: Clinic) -> dict[str, object]:
@@ -100,13 +100,13 @@ def test_a_form_that_is_touched_again_is_judged_again(clinic, clock):
     phone.save(bleed=0)
     clock.move(minutes=30)
     run_jobs(clinic)
-    assert clinic.alerts()["M01"].resolved_at is None
+    assert clinic.alerts()["M01"].closed_at is None
     phone.save(breath=0, chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
     assert clinic.alerts()["M01"].disposition == "closed_itself"
     phone.save(breath=None)
     clock.move(minutes=30)
     run_jobs(clinic)
-    assert clinic.alerts()["M01"].resolved_at is None
+    assert clinic.alerts()["M01"].closed_at is None
 
 
 def test_a_form_whose_failure_cannot_be_reported_holds_up_no_other(any_clinic, clock, monkeypatch, caplog):
@@ -132,7 +132,7 @@ def test_a_form_whose_failure_cannot_be_reported_holds_up_no_other(any_clinic, c
     assert any_clinic.alerts()["M02"].assessment_id == other.checkin.assessment_id
     assert "failed evaluation not reported" in caplog.text
     # It stays overdue, and is tried again.
-    assert any_clinic.rows(Assessment)[0].judge_next_at <= clock.now
+    assert any_clinic.rows(Assessment)[0].evaluate_next_at <= clock.now
 
 
 def test_a_form_that_was_sent_is_not_idle(clinic, clock):
@@ -332,8 +332,8 @@ def test_the_digest_leaves_once_a_day_when_the_study_opens(any_clinic, clock):
     assert digests(any_clinic) == 1
     (mail,) = any_clinic.mails("alert_digest")
     assert mail.to == "coordinator@example.org"
-    assert [row["study_number"] for row in mail.params["rows"]] == ["NPC-001"]
-    assert set(mail.params["rows"][0]) == {"study_number", "link"}
+    assert [row["participant_number"] for row in mail.params["rows"]] == ["NPC-001"]
+    assert set(mail.params["rows"][0]) == {"participant_number", "link"}
     for _ in range(5):
         clock.move(hours=1)
         assert digests(any_clinic) == 0
@@ -373,7 +373,7 @@ def test_two_studies_have_a_digest_each(clinic):
     other = both.another("other", "OTH-001")
     other.start(other.checkin).save(bleed=1)
     assert digests(both) == 2
-    assert sorted(mail.params["rows"][0]["study_number"] for mail in clinic.mails("alert_digest")) == [
+    assert sorted(mail.params["rows"][0]["participant_number"] for mail in clinic.mails("alert_digest")) == [
         "NPC-001",
         "OTH-001",
     ]

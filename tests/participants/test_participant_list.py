@@ -45,13 +45,13 @@ def test_pages_and_what_is_found(
     full: Clinic, find: str, asked: int, numbers: list[str], found: int, number: int, pages: int
 ) -> None:
     now = listed(full, find, asked)
-    assert [row.study_number for row in now.rows] == numbers
+    assert [row.participant_number for row in now.rows] == numbers
     assert (now.number, now.page, now.pages) == (found, number, pages)
 
 
 def test_a_line_tells_of_its_own_participant(full: Clinic) -> None:
     full.start().save(bleed=4)
-    rows = {row.study_number: row for row in listed(full, page=3).rows}
+    rows = {row.participant_number: row for row in listed(full, page=3).rows}
     mine, other = rows["NPC-001"], rows["A-14"]
     assert (mine.open_level, other.open_level) == (Level.EMERGENCY, Level.NONE)
     assert (mine.last_answer_at, other.last_answer_at) == (full.app_context.clock(), None)

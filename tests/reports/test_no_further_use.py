@@ -44,7 +44,7 @@ def test_scores_visits_and_simulations_leave_them_out(
     line(
         app_context,
         person,
-        served_at=app_context.clock(),
+        received_at=app_context.clock(),
         nearest=True,
         assessment_id=scored(app_context, person, 62.0),
     )

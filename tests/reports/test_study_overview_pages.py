@@ -27,7 +27,7 @@ def filled(app_context: AppContext, study: Study, clock: Clock) -> None:
     line(
         app_context,
         study.chinese.id,
-        served_at=clock.now,
+        received_at=clock.now,
         nearest=True,
         assessment_id=scored(app_context, study.chinese.id, 62.0),
     )

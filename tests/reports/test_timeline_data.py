@@ -186,7 +186,7 @@ def haemorrhage(clinic: Clinic) -> None:
         assert isinstance(proof, signatures.PasswordProof)
         said = GradingDraft(
             term="pharyngeal_hemorrhage",
-            onset_on=work.now.date(),
+            onset_date=work.now.date(),
             grade=4,
             attribution=("radiotherapy",),
             serious=True,
@@ -213,7 +213,7 @@ def test_minutes_after_a_haemorrhage_the_sheet_begins_with_it(any_clinic: Clinic
         any_clinic.app_context.clock() - timedelta(minutes=3),
     )
     (event,) = found.events
-    assert (event.term, event.worst, event.now, event.ended_on) == ("Pharyngeal hemorrhage", 4, 4, None)
+    assert (event.term, event.worst, event.now, event.end_date) == ("Pharyngeal hemorrhage", 4, 4, None)
     any_clinic.app_context.clock.move(days=15)  # type: ignore[attr-defined]
     later = card(any_clinic)
     assert (later.alerts, [event.worst for event in later.events]) == ((), [4])

@@ -268,7 +268,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
     text = page.get_textpage().get_text_range()
     for words in (
         title,
-        full_study.chinese.study_number,
+        full_study.chinese.participant_number,
         *(["→", "Signature", "SUSPECTED"] if language == "en" else ["不变", "签名", "疑似"]),
     ):
         assert words in text, words
@@ -324,7 +324,7 @@ def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     assert words in desk.page
     assert "libpango" not in desk.page
     # The page is the timeline, with everything that the summary would show.
-    assert full_study.chinese.study_number in desk.page
+    assert full_study.chinese.participant_number in desk.page
     assert "<svg" in desk.page
     with app.extensions["app_context"].engine.connect() as connection:
         actions = {row[0] for row in connection.exec_driver_sql("select action from audit_entry")}

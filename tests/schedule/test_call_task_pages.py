@@ -188,7 +188,7 @@ def test_a_call_can_be_logged_without_a_task(app: Flask, seeded: Study, clinic: 
     done = desk.post(f"/staff/participants/{other}/calls", **CALL)
     assert done.location == f"/staff/participants/{other}#calls"
     (call,) = clinic.rows(PhoneCall)
-    assert (call.participant_id, call.task_id) == (other, None)
+    assert (call.participant_id, call.call_task_id) == (other, None)
     assert task(clinic).done_at is None
     desk.open(f"/staff/participants/{other}/calls")
     assert "Feels fine & will answer" in desk.page

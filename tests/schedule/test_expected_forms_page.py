@@ -71,7 +71,7 @@ def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behi
         late = enrolment.enrol(
             work,
             plan=factories.PLAN,
-            study_number="NPC-009",
+            participant_number="NPC-009",
             phone="",
             language="en",
             pin="2468",

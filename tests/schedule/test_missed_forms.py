@@ -39,7 +39,7 @@ def test_two_in_a_row_are_read_and_called(any_clinic):
     assert (alert.assessment_id, alert.unresolved, alert.basis) == (None, [], "E")
     assert alert.inputs["saw"] == {"missed_consecutive": 2}
     (task,) = any_clinic.rows(CallTask)
-    assert (task.dedupe_key, task.kind, task.expected_id, task.alert_id) == (
+    assert (task.dedupe_key, task.kind, task.expected_form_id, task.alert_id) == (
         f"call:{second}",
         "call_missed",
         second,
@@ -254,7 +254,7 @@ def test_the_digest_holds_a_quiet_one(clinic):
         assert worker_steps.queue_digests(work) == 1
     (mail,) = clinic.mails("alert_digest")
     assert mail.params["rows"] == [
-        {"study_number": "NPC-001", "link": f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['M03'].id}"}
+        {"participant_number": "NPC-001", "link": f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['M03'].id}"}
     ]
 
 
@@ -273,7 +273,7 @@ def test_the_alert_page_says_which_form_did_not_come(clinic):
     assert page.missed is not None
     assert (page.missed.visit, page.answers, page.unresolved) == ("Induction, week 1", [], [])
     assert page.findings[0].holds
-    assert (page.task_id, page.unfinished, page.last_answer_at) == (clinic.rows(CallTask)[0].id, False, None)
+    assert (page.call_task_id, page.unfinished, page.last_answer_at) == (clinic.rows(CallTask)[0].id, False, None)
 
 
 def test_two_rounds_at_once_say_it_once(any_clinic):

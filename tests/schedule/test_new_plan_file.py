@@ -47,7 +47,7 @@ def test_unopened_forms_follow_the_new_file(any_clinic: Clinic) -> None:
 
 
 def _shown(found: list[schedule_service.ReplanCounts]) -> list[tuple[str, int, int, int]]:
-    return [(one.study_number, one.moved, one.added, one.dropped) for one in found]
+    return [(one.participant_number, one.moved, one.added, one.dropped) for one in found]
 
 
 def test_the_command_says_first_and_does_when_told(app: Flask, seeded: Study) -> None:

@@ -50,7 +50,7 @@ TYPED: Mapping[str, str] = {
         ),
         REACH,
     ),
-    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "data_correction.reason"), REACH),
+    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.unfreeze_reason", "data_correction.reason"), REACH),
     **dict.fromkeys(("data_correction.note", "expected_form.missing_note", "adverse_event.other_term"), REACH),
     **dict.fromkeys(("grading.not_serious", "alert_closure.not_serious"), REACH),
 }
@@ -155,7 +155,7 @@ class _FullStudyBuilder:
             said = GradingDraft(
                 term="other",
                 other_term=REACH,
-                onset_on=today,
+                onset_date=today,
                 grade=3,
                 attribution=("radiotherapy",),
                 serious=False,
@@ -198,7 +198,7 @@ class _FullStudyBuilder:
                     self.app_context.unit_of_work(session), provider_id=f"T{number}", address=address, text=text
                 )
                 session.flush()
-                self.ids["inbound_id"] = row.id
+                self.ids["incoming_message_id"] = row.id
         self.by(
             "nurse",
             lambda work: staff_replies.send_reply(work, self.person(work), staff_replies.FREE, f"{NAME} {REACH}"),
@@ -249,7 +249,7 @@ class _FullStudyBuilder:
     def calls(self) -> None:
         def miss(work: UnitOfWork) -> None:
             owed = select(ExpectedForm).where(
-                ExpectedForm.participant_id == self.study.chinese.id, ExpectedForm.served_at.is_(None)
+                ExpectedForm.participant_id == self.study.chinese.id, ExpectedForm.received_at.is_(None)
             )
             row = work.session.scalars(owed.order_by(ExpectedForm.id).limit(1)).one()
             row.missed_at, row.closes_at = work.now, work.now
@@ -257,7 +257,7 @@ class _FullStudyBuilder:
             task = missed_forms.make_call_task(work, self.person(work), "call_missed", "lived")
             assert task is not None
             work.session.flush()
-            self.ids["task_id"] = task.id
+            self.ids["call_task_id"] = task.id
 
         self.by("nurse", miss)
         said: dict[str, Any] = {"outcome": "no_answer", "text": WORDS, "participant_id": self.study.chinese.id}
@@ -267,15 +267,17 @@ class _FullStudyBuilder:
         asked = {
             "item": "bleed",
             "value": 0,
-            "heard_how": "phone",
-            "heard_by": self.study.staff["coordinator"].id,
+            "confirmed_how": "phone",
+            "confirmed_to": self.study.staff["coordinator"].id,
             "reason": REACH,
         }
 
         def ask(work: UnitOfWork, item: str, value: Any) -> int:
             form = work.session.get_one(Assessment, self.study.chinese.checkin.assessment_id)
-            heard_at = work.now - timedelta(minutes=1)
-            wish = data_corrections.CorrectionRequest(**{**asked, "item": item, "value": value, "heard_at": heard_at})
+            confirmed_at = work.now - timedelta(minutes=1)
+            wish = data_corrections.CorrectionRequest(
+                **{**asked, "item": item, "value": value, "confirmed_at": confirmed_at}
+            )
             row = data_corrections.request_correction(work, self.proof(work), form, wish)
             work.session.flush()
             return row.id
@@ -322,7 +324,7 @@ class _FullStudyBuilder:
             enrolment.withdraw_consent(work, other, scope="data", told=WORDS)
 
         self.by("nurse", leaves)
-        self.ids["drill_id"] = self.by("coordinator", lambda work: test_alerts.start_test_alert_now(work, PLAN)).id
+        self.ids["test_alert_id"] = self.by("coordinator", lambda work: test_alerts.start_test_alert_now(work, PLAN)).id
         self.ids["duty_id"] = 1
 
     def manages(self) -> None:

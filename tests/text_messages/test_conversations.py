@@ -241,7 +241,7 @@ def test_the_inbox_puts_unread_first_and_the_highest_level_on_top(clinic: Clinic
     store_emergency_text(third, known=True)
     with form_browser.unit_of_work(clinic.app_context) as work:
         rows = conversations.read_inbox(work).conversations
-    assert [(row.study_number, row.unread, row.level) for row in rows] == [
+    assert [(row.participant_number, row.unread, row.level) for row in rows] == [
         ("NPC-003", 1, Level.EMERGENCY),
         ("NPC-002", 1, Level.NONE),
         ("NPC-001", 0, Level.NONE),

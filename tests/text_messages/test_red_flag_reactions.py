@@ -133,7 +133,7 @@ def test_a_report_of_a_death_is_a_task_and_ends_questions_and_reminders(any_clin
             outcome="reached_relative",
             text="",
             participant_id=any_clinic.participant_id,
-            task_id=task.id,
+            call_task_id=task.id,
         )
     phone.write("HELP")
     assert phone.kinds[-1] in ("help", "help_contact")

@@ -79,7 +79,9 @@ def waiting(work: UnitOfWork, person: int) -> list[Base]:
         IncomingMessage(**mine, **text),
         IncomingMessage(**text),
         ParticipantCard(**mine, **card),
-        Endoscopy(asked_on=now.date() - timedelta(days=30), asked_at=now - timedelta(days=30), asked_by=1, **mine),
+        Endoscopy(
+            requested_on=now.date() - timedelta(days=30), requested_at=now - timedelta(days=30), requested_by=1, **mine
+        ),
     ]
 
 

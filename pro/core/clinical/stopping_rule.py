@@ -126,6 +126,6 @@ def stopping_state(rule: StoppingRule, treated: Sequence[Counts], unplaced: Sequ
     return StoppingState(len(treated), treated.count("yes"), treated.count("unknown") + outside, outside, tuple(steps))
 
 
-def endoscopy_overdue_from(rule: StoppingRule, asked_on: date) -> date:
-    """Return the first day on which an endoscopy requested on ``asked_on`` is overdue."""
-    return asked_on + timedelta(days=rule.endoscopy_days + 1)
+def endoscopy_overdue_from(rule: StoppingRule, requested_on: date) -> date:
+    """Return the first day on which an endoscopy requested on ``requested_on`` is overdue."""
+    return requested_on + timedelta(days=rule.endoscopy_days + 1)

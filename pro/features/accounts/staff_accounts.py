@@ -242,7 +242,7 @@ def read_session(work: UnitOfWork, secret: str | None, *, touch: bool = True) ->
         raise SignInNeeded("none")
     staff, found = row
     if found.ended_at is not None or staff.disabled_at is not None:
-        raise SignInNeeded("role" if found.ended_why == "role" else "ended", staff_id=staff.id)
+        raise SignInNeeded("role" if found.end_reason == "role" else "ended", staff_id=staff.id)
     if work.now - found.made_at > timedelta(hours=SESSION_HOURS):
         raise SignInNeeded("ended", staff_id=staff.id)
     if work.now - found.seen_at > _idle_limit(work, found):
@@ -305,7 +305,7 @@ def end_session(work: UnitOfWork, staff_id: int, session_id: int) -> bool:
 def end_sessions(work: UnitOfWork, staff_id: int, why: str = "elsewhere", *, except_id: int = 0) -> int:
     """End all sessions of a staff member except ``except_id``; return their number.
 
-    ``why``: one of the reasons of StaffSession.ended_why.
+    ``why``: one of the reasons of StaffSession.end_reason.
     """
     return _end_matching_sessions(work, why, StaffSession.staff_id == staff_id, StaffSession.id != except_id)
 
@@ -314,7 +314,7 @@ def _end_matching_sessions(work: UnitOfWork, why: str, *which: ColumnElement[boo
     """End the open sessions that match ``which``; return their number."""
     ended = list(work.session.scalars(select(StaffSession).where(*which, StaffSession.ended_at.is_(None))))
     for found in ended:
-        found.ended_at, found.ended_why = work.now, why
+        found.ended_at, found.end_reason = work.now, why
         work.record("staff.signed_out", found)
     return len(ended)
 

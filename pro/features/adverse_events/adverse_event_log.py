@@ -31,13 +31,13 @@ class AdverseEventRow:
 
     id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     term: str
     english: str
     other_term: str
     grade: int
-    onset_on: date
-    ended_on: date | None
+    onset_date: date
+    end_date: date | None
     attribution: tuple[str, ...]
     serious: bool
     report_by: datetime | None
@@ -78,7 +78,7 @@ class UnrecordedReport:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     alert_id: int
     suspected: str
     on: date
@@ -103,7 +103,7 @@ class UnreportedEvent:
 
     event_id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     term: str
     grade: int
     known_at: datetime
@@ -126,8 +126,8 @@ def adverse_event_rows(work: UnitOfWork, language: str, participant_id: int | No
         for event, person in found
         if event.id in graded
     ]
-    rows.sort(key=lambda row: (row.onset_on, row.id), reverse=True)
-    return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.ended_on is not None))
+    rows.sort(key=lambda row: (row.onset_date, row.id), reverse=True)
+    return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.end_date is not None))
 
 
 def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list[TimelineSpan]:
@@ -136,12 +136,12 @@ def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list
     Runs two queries.
     """
     query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id)
-    events = list(work.session.scalars(query.order_by(AdverseEvent.onset_on, AdverseEvent.id)))
+    events = list(work.session.scalars(query.order_by(AdverseEvent.onset_date, AdverseEvent.id)))
     graded = _gradings_by_event(work, [event.id for event in events])
     return [
         TimelineSpan(
-            event.onset_on,
-            event.ended_on,
+            event.onset_date,
+            event.end_date,
             event_name(work, event, language),
             _grades_by_day(graded[event.id]),
             event.id,
@@ -199,7 +199,7 @@ def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
         [
             UnrecordedReport(
                 one.participant_id,
-                people[one.participant_id].study_number,
+                people[one.participant_id].participant_number,
                 one.alert_id,
                 work.catalogue.plan_words[people[one.participant_id].plan, language].suspects.get(one.suspects, ""),
                 one.on,
@@ -235,7 +235,7 @@ def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEv
             UnreportedEvent(
                 event_id=event.id,
                 participant_id=person.id,
-                study_number=person.study_number,
+                participant_number=person.participant_number,
                 term=event_name(work, event, language),
                 grade=rows[-1].grade or 0,
                 known_at=known,
@@ -290,8 +290,8 @@ def _recorded_events(work: UnitOfWork) -> list[RecordedEvent]:
                 event.participant_id,
                 event.id,
                 event.term,
-                event.onset_on,
-                event.ended_on,
+                event.onset_date,
+                event.end_date,
                 min(severe, default=None),
                 sources,
             )
@@ -328,13 +328,13 @@ def _event_row(
     return AdverseEventRow(
         id=event.id,
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         term=_term_words(work, event.term, language).name,
         english=term.english if term else event.term,
         other_term=privacy.visible_reason(work, event.other_term),
         grade=last.grade or 0,
-        onset_on=event.onset_on,
-        ended_on=event.ended_on,
+        onset_date=event.onset_date,
+        end_date=event.end_date,
         attribution=tuple(last.attribution),
         serious=bool(serious),
         report_by=pure.report_deadline(min(serious), work.catalogue.terms.report_hours) if serious else None,

@@ -49,13 +49,13 @@ class GradingDraft:
     """The content of a grading before it is signed.
 
     ``event_id``: a recorded event, which gets a new grade from the day ``from_on``. ``term``, ``other_term`` and
-    ``onset_on`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why
+    ``onset_date`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why
     there is no event, one of NO_EVENT; ``action`` then explains it.
     """
 
     term: str = ""
     other_term: str = ""
-    onset_on: date | None = None
+    onset_date: date | None = None
     grade: int | None = None
     attribution: tuple[str, ...] = ()
     serious: bool | None = None
@@ -93,7 +93,7 @@ def newest_grading_id(work: UnitOfWork, participant_id: int) -> int:
 
 def ongoing_events(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
     """Return a participant's events without an end date, oldest first."""
-    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.ended_on.is_(None))
+    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.end_date.is_(None))
     return list(work.session.scalars(query.order_by(AdverseEvent.id)))
 
 
@@ -169,7 +169,7 @@ def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
         "terms": event.terms if event else "",
         "term": event.term if event else "",
         "other_term": event.other_term if event else "",
-        "onset": event.onset_on.isoformat() if event else None,
+        "onset": event.onset_date.isoformat() if event else None,
         "grade": row.grade,
         "from": row.from_on.isoformat() if row.from_on else None,
         "attribution": sorted(row.attribution),
@@ -189,18 +189,18 @@ def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
     """
     event = _get_event(work, event_id)
     work.lock(event)
-    if event.ended_on is not None:
+    if event.end_date is not None:
         return False
     person = work.session.get_one(Participant, event.participant_id)
     last = work.session.scalar(select(func.max(Grading.from_on)).where(Grading.adverse_event_id == event.id))
     why = "date_needed" if on is None else ""
     if on is not None and on > local_date(work.now, person.time_zone):
         why = "day_in_future"
-    elif on is not None and on < max(event.onset_on, last or event.onset_on):
+    elif on is not None and on < max(event.onset_date, last or event.onset_date):
         why = "end_before"
     if why or on is None:
-        raise BadData("event", fields={"ended_on": why})
-    event.ended_on = on
+        raise BadData("event", fields={"end_date": why})
+    event.end_date = on
     work.record("adverse_event.ended", event, participant_id=event.participant_id, new={"on": on.isoformat()})
     return True
 
@@ -241,11 +241,11 @@ def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDr
     if draft.event_id:
         event = work.session.get(AdverseEvent, draft.event_id)
         mine = event is not None and event.participant_id == participant.id
-        fields["event"] = "unknown" if not mine else "event_ended" if event and event.ended_on else ""
-        first = event.onset_on if event and mine else None
+        fields["event"] = "unknown" if not mine else "event_ended" if event and event.end_date else ""
+        first = event.onset_date if event and mine else None
         fields["from_on"] = _day_problem(draft.from_on, today, first)
         return fields
-    fields["onset_on"] = _day_problem(draft.onset_on, today, None)
+    fields["onset_date"] = _day_problem(draft.onset_date, today, None)
     if term is not None and term.specify:
         fields["other_term"] = "" if draft.other_term.strip() else "other_term"
     if len(draft.other_term) > NAME_LENGTH:
@@ -299,20 +299,20 @@ def _find_or_record_event(
     """Return the event that a draft grades; record a new one if the draft names none."""
     if draft.event_id:
         return _get_event(work, draft.event_id)
-    if draft.onset_on is None or work.actor.id is None:
-        raise BadData("judgement", fields={"onset_on": "date_needed"})
+    if draft.onset_date is None or work.actor.id is None:
+        raise BadData("judgement", fields={"onset_date": "date_needed"})
     event = AdverseEvent(
         participant_id=participant.id,
         terms=work.catalogue.terms.id,
         term=draft.term,
         other_term=draft.other_term.strip() if work.catalogue.terms.terms[draft.term].specify else "",
-        onset_on=draft.onset_on,
+        onset_date=draft.onset_date,
         source=case_key,
         made_at=work.now,
         made_by=work.actor.id,
     )
     work.session.add(event)
-    new = {"term": event.term, "onset": draft.onset_on.isoformat(), "source": case_key}
+    new = {"term": event.term, "onset": draft.onset_date.isoformat(), "source": case_key}
     work.record("adverse_event.recorded", event, participant_id=participant.id, new=new)
     return event
 
@@ -327,7 +327,7 @@ def _grading_values(work: UnitOfWork, participant: Participant, draft: GradingDr
         return {"attribution": [], "none_reason": draft.none_reason, "action": draft.action.strip()}
     return {
         "grade": draft.grade,
-        "from_on": draft.from_on if draft.event_id else draft.onset_on,
+        "from_on": draft.from_on if draft.event_id else draft.onset_date,
         "attribution": [one for one in ATTRIBUTIONS if one in draft.attribution],
         "serious": bool(draft.serious),
         "known_at": draft.known_at if draft.serious else None,

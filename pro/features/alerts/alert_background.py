@@ -212,7 +212,7 @@ def _earlier_cases(work: UnitOfWork, participant: Participant, case_key: str, la
     found = []
     for rows in cases.values():
         first = rows[0]
-        is_open = any(row.resolved_at is None for row in rows)
+        is_open = any(row.closed_at is None for row in rows)
         sentence = alert_list.rule_sentence(work, participant.plan, first.rule, language, first.level)
         outcome = "" if is_open else first.disposition
         found.append(EarlierCase(first.id, Level(first.level), sentence, first.raised_at, outcome))

@@ -98,7 +98,7 @@ def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int, shown: Colle
 
 def is_assessed(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
     """True if a clinician judged the source of ``alerts`` after the last of them that still stands was raised."""
-    standing = [alert for alert in alerts if alert.resolved_at is None and alert.superseded_at is None]
+    standing = [alert for alert in alerts if alert.closed_at is None and alert.superseded_at is None]
     if not standing:
         return False
     raised = max(alert.raised_at for alert in standing)
@@ -119,7 +119,7 @@ def is_graded_serious(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
         select(Grading.id)
         .join(AdverseEvent, AdverseEvent.id == Grading.adverse_event_id)
         .where(Grading.serious, Grading.participant_id.in_(people))
-        .where(or_(Grading.source.in_(case_keys), AdverseEvent.ended_on.is_(None)))
+        .where(or_(Grading.source.in_(case_keys), AdverseEvent.end_date.is_(None)))
     )
     return work.session.scalar(query.limit(1)) is not None
 
@@ -141,7 +141,7 @@ def close_alerts(
     """
     reason = reason.strip()
     alerts = _lock_alerts(work, case_key)
-    open_now = [alert for alert in alerts if alert.resolved_at is None]
+    open_now = [alert for alert in alerts if alert.closed_at is None]
     standing = [alert for alert in open_now if alert.superseded_at is None]
     if not standing or work.actor.id is None:
         return _earlier_closure(work, case_key, alerts)
@@ -167,7 +167,7 @@ def close_alerts(
     )
     work.session.add(row)
     for alert in open_now:
-        alert.resolved_at, alert.resolved_by = work.now, work.actor.id
+        alert.closed_at, alert.closed_by = work.now, work.actor.id
         alert.disposition = disposition if alert in standing else "superseded"
         new = {"rule": alert.rule, "disposition": alert.disposition}
         work.record("alert.closed", alert, participant_id=alert.participant_id, new=new, reason=reason)
@@ -198,7 +198,7 @@ def _closure_problems(work: UnitOfWork, standing: list[Alert], disposition: str,
 
 def _earlier_closure(work: UnitOfWork, case_key: str, alerts: list[Alert]) -> ClosureResult:
     """What stands where there is nothing left to close."""
-    last = max((alert.resolved_at for alert in alerts if alert.resolved_at), default=None)
+    last = max((alert.closed_at for alert in alerts if alert.closed_at), default=None)
     row = next(iter(reversed(closures_of(work, case_key))), None)
     if row is None or (last is not None and row.at < last):
         return ClosureResult("first", at=last, disposition="closed_itself")

@@ -41,7 +41,7 @@ class AlertCase:
 
     alert_id: int
     source: str
-    study_number: str
+    participant_number: str
     participant_id: int
     level: Level
     rules: list[str]
@@ -65,7 +65,7 @@ def open_cases(work: UnitOfWork, language: str, participant_id: int | None = Non
 
     ``participant_id``: only those of one participant.
     """
-    query = _alert_query().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    query = _alert_query().where(Alert.closed_at.is_(None), Alert.superseded_at.is_(None))
     if participant_id is not None:
         query = query.where(Alert.participant_id == participant_id)
     return _read_cases(work, query, language)
@@ -94,7 +94,7 @@ def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, leve
 
 def finding_holds(alert: Alert, assessment: Assessment | None) -> bool:
     """Return False once the answer or text that the alert came from was changed."""
-    if assessment is None or alert.rule == EVALUATION_FAILED or alert.inbound_id is not None:
+    if assessment is None or alert.rule == EVALUATION_FAILED or alert.incoming_message_id is not None:
         return True
     if alert.rule == FREE_TEXT:
         return text_holding(str(alert.inputs.get("text"))) in assessment.standing
@@ -132,7 +132,7 @@ def _build_case(
 ) -> AlertCase:
     participant, assessment = rows[0][1], rows[0][2]
     standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
-    waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.resolved_at is None]
+    waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.closed_at is None]
     # What is new comes first: a page that begins with what was dealt with looks like what was dealt with.
     alerts = sorted(
         standing,
@@ -140,7 +140,7 @@ def _build_case(
     )
     # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait, and
     # so does every text, because a person must read it.
-    level = max(alert.level for alert in [one for one in standing if one.resolved_at is None] or alerts)
+    level = max(alert.level for alert in [one for one in standing if one.closed_at is None] or alerts)
     is_news = any(alert.level >= Level.URGENT or alert.rule == FREE_TEXT for alert in waiting)
     is_new = is_news or (bool(waiting) and holder is None)
     holder = None if is_new else holder
@@ -149,7 +149,7 @@ def _build_case(
     return AlertCase(
         alert_id=alerts[0].id,
         source=alerts[0].source,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         participant_id=participant.id,
         level=Level(level),
         rules=[alert.rule for alert in alerts],

@@ -115,7 +115,7 @@ class AlertPage:
 
     ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
 
-    ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
+    ``missed``: the form whose silence raised them; then ``call_task_id`` is the open phone task, and ``last_answer_at`` when
     the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
     by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is of
     an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's advice.
@@ -144,7 +144,7 @@ class AlertPage:
     instrument_title: str
     participant: Participant
     missed: MissedForm | None
-    task_id: int | None
+    call_task_id: int | None
     last_answer_at: datetime | None
     texts: list[IncomingText]
     form_texts: list[WrittenText]
@@ -207,8 +207,8 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         events=_events(work, rows, assessment),
         phone=phone_of(work, participant),
         can_acknowledge=staff_accounts.has_right(work.actor.role, "acknowledge"),
-        open_ids=[row.id for row in rows if row.acknowledged_at is None and row.resolved_at is None],
-        shown_ids=[row.id for row in rows if row.resolved_at is None],
+        open_ids=[row.id for row in rows if row.acknowledged_at is None and row.closed_at is None],
+        shown_ids=[row.id for row in rows if row.closed_at is None],
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
         mode=(assessment.mode or "") if assessment else "",
@@ -221,7 +221,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         instrument_title=work.catalogue.staff_title(assessment.instrument, language) if assessment else "",
         participant=participant,
         missed=missed,
-        task_id=task.id if task else None,
+        call_task_id=task.id if task else None,
         last_answer_at=missed_forms.last_answer_at(work, participant.id) if case.missed else None,
         texts=came,
         form_texts=_form_texts(work, assessment) if reads and assessment else [],
@@ -238,7 +238,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
 def _first_aid(work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], language: str) -> tuple[Advice, ...]:
     """Return the advice of the emergencies that are open; "bleeding" first, because first aid helps at once."""
     words = work.catalogue.plan_words.get((plan_id, language))
-    blocks = {row.advice for row in alerts if row.advice and row.resolved_at is None and row.level >= Level.EMERGENCY}
+    blocks = {row.advice for row in alerts if row.advice and row.closed_at is None and row.level >= Level.EMERGENCY}
     return tuple(words.advice[block] for block in sorted(blocks) if block in words.advice) if words else ()
 
 
@@ -406,8 +406,8 @@ def _finding(work: UnitOfWork, alert: Alert, plan_id: str, assessment: Assessmen
         lowered=alert.lowered,
         superseded=alert.superseded_at is not None,
         holds=alert_list.finding_holds(alert, assessment),
-        new=alert.acknowledged_at is None and alert.resolved_at is None,
-        closed=alert.resolved_at is not None,
+        new=alert.acknowledged_at is None and alert.closed_at is None,
+        closed=alert.closed_at is not None,
         changed=_changed_since(work, alert, assessment, language)
         if staff_accounts.has_right(work.actor.role, "see_answers")
         else (),

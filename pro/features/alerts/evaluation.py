@@ -72,7 +72,7 @@ def evaluate(
     assessment.unresolved = list(verdict.unresolved)
     again = _renewed_findings(plan, instrument, case, verdict, before, earlier, assessment.standing)
     standing, holding = None, {finding.rule_id for finding in verdict.findings}
-    about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
+    about_form = {alert.rule for alert in before if alert.closed_at is None} & _missing_data_rules(plan)
     if about_form:
         standing = frozenset(evaluate_rules(plan, instrument, replace(case, submitted=True)).fired)
         # They ask for silence as well; going on elsewhere does not answer what is missing.
@@ -85,7 +85,7 @@ def evaluate(
 
 def is_waiting(alert: Alert) -> bool:
     """Return True for an open alert that is neither acknowledged nor covered by a louder one."""
-    return alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
+    return alert.acknowledged_at is None and alert.closed_at is None and alert.superseded_at is None
 
 
 def text_holding(mark: str) -> str:
@@ -131,7 +131,7 @@ def _renewed_findings(
     ceased = {rule for rule in loud if rule not in held}
     if earlier is None:
         return ceased
-    loudest = max((alert.level for alert in before if alert.resolved_at is None), default=0)
+    loudest = max((alert.level for alert in before if alert.closed_at is None), default=0)
     worse = {
         rule
         for rule in loud - ceased

@@ -103,8 +103,8 @@ def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingT
     numbers, forms = set(), set()
     newest: datetime | None = None
     for alert in alerts:
-        if alert.inbound_id is not None:
-            numbers.add(alert.inbound_id)
+        if alert.incoming_message_id is not None:
+            numbers.add(alert.incoming_message_id)
         elif alert.rule == FREE_TEXT and alert.assessment_id is not None:
             forms.add(alert.assessment_id)
             newest = max(newest or alert.raised_at, alert.raised_at)

@@ -123,12 +123,12 @@ def find_failed_test_alerts(work: UnitOfWork) -> int:
     return failed
 
 
-def confirm_test_alert(work: UnitOfWork, drill_id: int) -> bool:
+def confirm_test_alert(work: UnitOfWork, test_alert_id: int) -> bool:
     """The person who acts got it. False if it was confirmed before. NotFound, NotAllowed.
 
     One that failed is confirmed late, and stands no longer in red. One that notified no person proves nothing: BadData.
     """
-    drill = work.session.get(WeeklyTestAlert, drill_id)
+    drill = work.session.get(WeeklyTestAlert, test_alert_id)
     if drill is None:
         raise NotFound("drill")
     work.lock(drill)
@@ -168,9 +168,9 @@ def newest_test_alert(work: UnitOfWork, plan_id: str) -> WeeklyTestAlert | None:
     return work.session.scalars(_newest_first(plan_id).limit(1)).one_or_none()
 
 
-def weekly_test_alert_page(work: UnitOfWork, drill_id: int, language: str) -> WeeklyTestAlertPage:
+def weekly_test_alert_page(work: UnitOfWork, test_alert_id: int, language: str) -> WeeklyTestAlertPage:
     """One drill with everybody whom it told. NotFound."""
-    drill = work.session.get(WeeklyTestAlert, drill_id)
+    drill = work.session.get(WeeklyTestAlert, test_alert_id)
     if drill is None:
         raise NotFound("drill")
     messages = _messages(work, drill)
@@ -266,7 +266,7 @@ def _notify_staff(
             params[template],
             key,
             as_alert=True,
-            about=MessageSubject(drill_id=test_alert.id),
+            about=MessageSubject(test_alert_id=test_alert.id),
             not_after=until,
         )
 
@@ -281,7 +281,13 @@ def _mark_failed(work: UnitOfWork, test_alert: WeeklyTestAlert, failure: str) ->
             params = {"failure": failure, "link": _page_link(work, test_alert)}
             key = f"drill_failed:{test_alert.id}:email:{person.id}"
             staff_messages.queue_staff_message(
-                work, person, "drill_failed", params, key, as_alert=True, about=MessageSubject(drill_id=test_alert.id)
+                work,
+                person,
+                "drill_failed",
+                params,
+                key,
+                as_alert=True,
+                about=MessageSubject(test_alert_id=test_alert.id),
             )
 
 
@@ -303,7 +309,7 @@ def _newest_first(plan_id: str) -> Select[WeeklyTestAlert]:
 def _messages(work: UnitOfWork, test_alert: WeeklyTestAlert) -> list[Message]:
     query = (
         select(Message)
-        .where(Message.drill_id == test_alert.id, Message.template.in_(ON_CALL_TEMPLATES))
+        .where(Message.test_alert_id == test_alert.id, Message.template.in_(ON_CALL_TEMPLATES))
         .order_by(Message.id)
     )
     return list(work.session.scalars(query))

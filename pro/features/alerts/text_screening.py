@@ -187,7 +187,7 @@ def raise_text_alert(
         rule=FREE_TEXT,
         # Two texts at once must not get the same one.
         occurrence=inbound.id,
-        inbound_id=inbound.id,
+        incoming_message_id=inbound.id,
         level=int(level),
         suspects="free_text",
         basis="",
@@ -208,7 +208,7 @@ def raise_text_alert(
 
 def has_alert(work: UnitOfWork, inbound: IncomingMessage) -> bool:
     """Return True if an alert about the text was raised."""
-    return work.session.scalar(select(Alert.id).where(Alert.inbound_id == inbound.id).limit(1)) is not None
+    return work.session.scalar(select(Alert.id).where(Alert.incoming_message_id == inbound.id).limit(1)) is not None
 
 
 def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list[Alert]]:
@@ -217,9 +217,9 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
         select(Alert.source)
         .where(
             Alert.participant_id == participant_id,
-            Alert.inbound_id.is_not(None),
+            Alert.incoming_message_id.is_not(None),
             Alert.acknowledged_at.is_(None),
-            Alert.resolved_at.is_(None),
+            Alert.closed_at.is_(None),
         )
         .order_by(Alert.id.desc())
         .limit(1)

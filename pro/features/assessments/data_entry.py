@@ -75,11 +75,11 @@ def entry_state(work: UnitOfWork, participant: Participant, instrument: str) -> 
 
 
 def find_expected_form(
-    work: UnitOfWork, participant: Participant, instrument: str, expected_id: int | None = None
+    work: UnitOfWork, participant: Participant, instrument: str, expected_form_id: int | None = None
 ) -> ExpectedForm | None:
     """Return the expected form that a form entered now counts for, or None.
 
-    ``expected_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan or an
+    ``expected_form_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan or an
     expected form of another participant, RecordFrozen, NotAllowed("died" | "plan_gone"), and NotAllowed("withdrawn")
     unless it is a form at the withdrawal, which only staff may enter.
     """
@@ -91,9 +91,9 @@ def find_expected_form(
     record_freezes.require_unfrozen(work, participant.plan, participant.id)
     if participant.died_at is not None:
         raise NotAllowed("died")
-    expected = work.session.get(ExpectedForm, expected_id) if expected_id is not None else None
+    expected = work.session.get(ExpectedForm, expected_form_id) if expected_form_id is not None else None
     ours = expected is not None and (expected.participant_id, expected.instrument) == (participant.id, instrument)
-    if expected_id is not None and not ours:
+    if expected_form_id is not None and not ours:
         raise NotFound("expected")
     if participant.withdrawn_at is None:
         return expected
@@ -103,10 +103,10 @@ def find_expected_form(
             ExpectedForm.participant_id == participant.id,
             ExpectedForm.instrument == instrument,
             ExpectedForm.kind.in_(last),
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
         )
         expected = work.session.scalar(query.order_by(ExpectedForm.due_at).limit(1))
-    if expected is None or expected.kind not in last or expected.served_at is not None:
+    if expected is None or expected.kind not in last or expected.received_at is not None:
         raise NotAllowed("withdrawn")
     return expected
 
@@ -121,7 +121,7 @@ def enter_form(
     answered_at: datetime,
     given: Mapping[str, Value | None],
     language: str,
-    expected_id: int | None = None,
+    expected_form_id: int | None = None,
     seen: str | None = None,
 ) -> Assessment:
     """Store a phone interview or a paper form: answers, scores and alerts.
@@ -135,7 +135,7 @@ def enter_form(
     participant answered meanwhile, and as ``find_expected_form``. Nothing is stored then.
     """
     work.lock(participant)
-    expected = find_expected_form(work, participant, instrument, expected_id)
+    expected = find_expected_form(work, participant, instrument, expected_form_id)
     now = entry_state(work, participant, instrument)
     if now.form is not None:
         work.lock(now.form)
@@ -178,7 +178,7 @@ def verify_paper_form(
         raise NotFound("paper")
     person = work.session.get_one(Participant, assessment.participant_id)
     record_freezes.require_unfrozen(work, person.plan, person.id)
-    if assessment.checked_at is not None:
+    if assessment.verified_at is not None:
         raise NotAllowed("checked")
     if assessment.entered_by == work.actor.id:
         raise NotAllowed("own_entry")
@@ -196,7 +196,7 @@ def verify_paper_form(
         wrong["reason"] = "too_long" if reason else "reason_empty"
     if wrong:
         raise BadData("check", fields=wrong)
-    assessment.checked_at, assessment.checked_by = work.now, work.actor.id
+    assessment.verified_at, assessment.verified_by = work.now, work.actor.id
     changes = [change for _page, change in filled.changes]
     old = {change.item: rows[change.item].value for change in changes if change.item in rows}
     new = {change.item: [change.state, store_value(change.value)] for change in changes}

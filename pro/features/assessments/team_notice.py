@@ -30,7 +30,7 @@ def read_team_notice(work: UnitOfWork, alerts: Sequence[Alert]) -> TeamNotice:
 
 def _stands(alert: Alert) -> bool:
     """Return False for an alert that a louder one covers, or that closed by itself."""
-    return alert.superseded_at is None and (alert.resolved_at is None or alert.acknowledged_at is not None)
+    return alert.superseded_at is None and (alert.closed_at is None or alert.acknowledged_at is not None)
 
 
 def _is_notified(alert: Alert, notices: Sequence[StaffNotice]) -> bool:

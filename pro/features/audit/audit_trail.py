@@ -95,7 +95,7 @@ class AuditLine:
     role: str
     action: str
     participant_id: int | None
-    study_number: str
+    participant_number: str
     plan: str
     ref: str
     title: str
@@ -165,7 +165,7 @@ def make_filter(
     wrong = {}
     person = None
     if number:
-        found = func.upper(Participant.study_number) == number.upper()
+        found = func.upper(Participant.participant_number) == number.upper()
         person = work.session.scalar(select(Participant.id).where(found).order_by(Participant.id).limit(1))
         if person is None:
             wrong["number"] = "no_participant"
@@ -178,10 +178,10 @@ def make_filter(
     return AuditFilter(person, ref, who, since, until, tuple(actions))
 
 
-def study_number(work: UnitOfWork, participant_id: int | None) -> str:
+def participant_number(work: UnitOfWork, participant_id: int | None) -> str:
     """Return the number of a participant, or "" if there is none."""
     person = work.session.get(Participant, participant_id) if participant_id is not None else None
-    return person.study_number if person else ""
+    return person.participant_number if person else ""
 
 
 def staff_list(work: UnitOfWork) -> list[tuple[str, str, str]]:
@@ -239,7 +239,7 @@ def _audit_lines(
     about = {event.participant_id for event in events if event.participant_id is not None}
     numbers: dict[int, tuple[str, str]] = {}
     for part in _batches(sorted(about)):
-        query = select(Participant.id, Participant.study_number, Participant.plan).where(Participant.id.in_(part))
+        query = select(Participant.id, Participant.participant_number, Participant.plan).where(Participant.id.in_(part))
         numbers.update({person: (number, plan) for person, number, plan in work.session.execute(query)})
     forms = _forms_of_events(work, events)
     may_see_answers = staff_accounts.has_right(work.actor.role, "see_answers")
@@ -261,7 +261,7 @@ def _audit_lines(
                 role=event.role,
                 action=event.action,
                 participant_id=event.participant_id,
-                study_number=number,
+                participant_number=number,
                 plan=plan,
                 ref=form.ref if form else "",
                 title=work.catalogue.staff_title(form.instrument, language) if form else "",

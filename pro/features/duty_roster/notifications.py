@@ -171,7 +171,7 @@ def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> No
             other.source == Alert.source,
             other.level >= int(Level.URGENT),
             other.acknowledged_at.is_(None),
-            other.resolved_at.is_(None),
+            other.closed_at.is_(None),
             other.superseded_at.is_(None),
         )
         .exists()
@@ -199,12 +199,12 @@ def lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
 
 def _is_untaken(alert: Alert) -> bool:
     """Return True for an open urgent or emergency alert without acknowledgement, covered by another one or not."""
-    return alert.level >= Level.URGENT and alert.acknowledged_at is None and alert.resolved_at is None
+    return alert.level >= Level.URGENT and alert.acknowledged_at is None and alert.closed_at is None
 
 
 def _untaken_clauses() -> tuple[ColumnElement[bool], ...]:
     """Return the same as conditions."""
-    return (Alert.level >= int(Level.URGENT), Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None))
+    return (Alert.level >= int(Level.URGENT), Alert.acknowledged_at.is_(None), Alert.closed_at.is_(None))
 
 
 def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
@@ -265,7 +265,7 @@ def _build_case(
         plans=[plan] if plan else [],
         templates=("alert", "alert_again", "alert_more"),
         params={
-            "study_number": participant.study_number,
+            "participant_number": participant.participant_number,
             "level": level.word,
             "link": f"{work.config.base_url}/staff/alerts/{newest.id}",
         },
@@ -281,7 +281,7 @@ def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[e
     """Return source -> the messages about its alerts, oldest first, in one query."""
     query = (
         select(
-            Message, Alert.level, Alert.source, or_(Alert.acknowledged_at.is_not(None), Alert.resolved_at.is_not(None))
+            Message, Alert.level, Alert.source, or_(Alert.acknowledged_at.is_not(None), Alert.closed_at.is_not(None))
         )
         .join(Alert, Alert.id == Message.alert_id)
         .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
@@ -296,19 +296,19 @@ def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[e
 def _watch_alert_rows(work: UnitOfWork, plan: StudyPlan) -> list[dict[str, str]]:
     """Return the participant numbers with open watch alerts, each with a link to the newest."""
     query = (
-        select(Alert, Participant.study_number)
+        select(Alert, Participant.participant_number)
         .join(Participant, Participant.id == Alert.participant_id)
         .where(
             Participant.plan == plan.id,
             Alert.level == int(Level.WATCH),
             Alert.acknowledged_at.is_(None),
-            Alert.resolved_at.is_(None),
+            Alert.closed_at.is_(None),
             Alert.superseded_at.is_(None),
         )
         .order_by(Alert.id)
     )
     newest = {number: alert.id for alert, number in work.session.execute(query)}
     return [
-        {"study_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
+        {"participant_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
         for number, alert_id in sorted(newest.items(), key=lambda pair: pair[1])
     ]

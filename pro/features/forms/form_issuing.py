@@ -102,7 +102,7 @@ def issue_form(
         work.lock(assessment)
         if assessment.first_answer_at is None:
             reuse_unanswered_form(work, assessment, pinned, row)
-    if row is not None and row.served_at is None:
+    if row is not None and row.received_at is None:
         row.assessment_id = assessment.id
     return assessment
 
@@ -210,7 +210,7 @@ def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> 
             ExpectedForm.instrument == instrument,
             ExpectedForm.opens_at <= work.now,
             ExpectedForm.closes_at >= work.now,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
         )
         .order_by(ExpectedForm.closes_at, ExpectedForm.rank)
         .limit(1)

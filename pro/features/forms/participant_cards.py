@@ -57,7 +57,7 @@ class LockedCard:
     """A locked card; its participant needs a new one. ``locked_at`` is in UTC."""
 
     participant_id: int
-    study_number: str
+    participant_number: str
     locked_at: datetime
 
 
@@ -165,7 +165,7 @@ def newest_card(work: UnitOfWork, participant_id: int) -> CardRow | None:
 def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
     """Return the locked cards of active participants, longest locked first."""
     query = (
-        select(Participant.id, Participant.study_number, ParticipantCard.locked_at)
+        select(Participant.id, Participant.participant_number, ParticipantCard.locked_at)
         .join(ParticipantCard, ParticipantCard.participant_id == Participant.id)
         .where(
             ParticipantCard.locked_at.is_not(None),
@@ -175,7 +175,11 @@ def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
         )
         .order_by(ParticipantCard.locked_at, ParticipantCard.id)
     )
-    return [LockedCard(number, study_number, at) for number, study_number, at in work.session.execute(query) if at]
+    return [
+        LockedCard(number, participant_number, at)
+        for number, participant_number, at in work.session.execute(query)
+        if at
+    ]
 
 
 def card_state_by_link(work: UnitOfWork, token: str) -> str:

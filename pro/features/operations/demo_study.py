@@ -114,8 +114,8 @@ def make_demo_links(work: UnitOfWork) -> DemoLinks:
 
 
 def _linked_participants(work: UnitOfWork) -> list[Participant]:
-    query = select(Participant).where(Participant.plan == PLAN, Participant.study_number.in_(LINKED_PARTICIPANTS))
-    return list(work.session.scalars(query.order_by(Participant.study_number)))
+    query = select(Participant).where(Participant.plan == PLAN, Participant.participant_number.in_(LINKED_PARTICIPANTS))
+    return list(work.session.scalars(query.order_by(Participant.participant_number)))
 
 
 def _fill_roster(work: UnitOfWork, nurses: list[StaffMember], real: datetime) -> None:

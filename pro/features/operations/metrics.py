@@ -69,7 +69,7 @@ def _alerts(work: UnitOfWork) -> Iterator[Gauge]:
     taken = Alert.acknowledged_at.is_not(None)
     query = (
         select(Alert.level, taken, func.count(), func.min(Alert.raised_at))
-        .where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+        .where(Alert.closed_at.is_(None), Alert.superseded_at.is_(None))
         .group_by(Alert.level, taken)
     )
     rows = work.session.execute(query)

@@ -61,9 +61,9 @@ def find_troubles(work: UnitOfWork) -> list[str]:
 def _has_unjudged_forms(work: UnitOfWork) -> bool:
     """Return True for an alert about an evaluation that failed, or an evaluation that is overdue."""
     alert = select(Alert.id).where(
-        Alert.rule == alert_service.EVALUATION_FAILED, Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None)
+        Alert.rule == alert_service.EVALUATION_FAILED, Alert.acknowledged_at.is_(None), Alert.closed_at.is_(None)
     )
-    late = select(Assessment.id).where(Assessment.judge_next_at < work.now - MAX_EVALUATION_DELAY)
+    late = select(Assessment.id).where(Assessment.evaluate_next_at < work.now - MAX_EVALUATION_DELAY)
     return any(work.session.scalar(query.limit(1)) is not None for query in (alert, late))
 
 

@@ -124,7 +124,7 @@ def missed_forms_context(work: UnitOfWork, participant_id: int, missed: int) -> 
     """
     query = select(func.max(Alert.level)).where(
         Alert.participant_id == participant_id,
-        Alert.resolved_at.is_(None),
+        Alert.closed_at.is_(None),
         Alert.superseded_at.is_(None),
         Alert.source.not_like(f"{MISSED_FORM_PREFIX}%"),
     )
@@ -231,7 +231,7 @@ def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
     sent = _other_submitted_forms(assessment)
     if calendar is not None and calendar.baseline:
         of_visit = sent.join(ExpectedForm, ExpectedForm.assessment_id == Assessment.id).where(
-            ExpectedForm.kind == calendar.baseline, ExpectedForm.served_at.is_not(None)
+            ExpectedForm.kind == calendar.baseline, ExpectedForm.received_at.is_not(None)
         )
         found = work.session.scalar(of_visit.order_by(ANSWERED_AT.desc(), Assessment.id.desc()).limit(1))
         if found is not None:
@@ -297,5 +297,5 @@ def _scores(work: UnitOfWork, assessment: Assessment) -> dict[str, float]:
 
 def _open_alert(work: UnitOfWork, participant_id: int) -> int:
     """Return the highest level of the participant's open alerts, 0 if there are none."""
-    query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.resolved_at.is_(None))
+    query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.closed_at.is_(None))
     return work.session.scalar(query) or 0

@@ -99,7 +99,7 @@ def read_history(work: UnitOfWork, participant: Participant, language: str) -> A
     scores = _scores(work, participant)
     served: dict[int, list[ExpectedFormLine]] = {}
     for line in lines:
-        if line.assessment is not None and line.expected.served_at is not None:
+        if line.assessment is not None and line.expected.received_at is not None:
             served.setdefault(line.assessment.id, []).append(line)
     forms = [
         _build_form(work, participant, row, served.get(row.id, []), answers.get(row.id, {}), scores.get(row.id, {}))

@@ -16,7 +16,7 @@ from pro.models import Assessment, ExpectedForm, Participant
 MAX_ROWS = 100
 UNEXPLAINED_CLAUSES = (
     ExpectedForm.missed_at.is_not(None),
-    ExpectedForm.served_at.is_(None),
+    ExpectedForm.received_at.is_(None),
     ExpectedForm.mandatory.is_(True),
     ExpectedForm.missing_reason == "",
 )
@@ -32,7 +32,7 @@ class OutstandingForm:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     instrument: str
     instrument_title: str
     status: str
@@ -46,7 +46,7 @@ class UnexplainedForms:
     """A participant with ``count`` missed forms without a recorded reason."""
 
     participant_id: int
-    study_number: str
+    participant_number: str
     count: int
 
 
@@ -99,7 +99,7 @@ def list_outstanding_forms(
     return [
         OutstandingForm(
             participant_id=participant.id,
-            study_number=participant.study_number,
+            participant_number=participant.participant_number,
             instrument=assessment.instrument,
             instrument_title=work.catalogue.staff_title(assessment.instrument, language),
             status=assessment.status,
@@ -157,11 +157,11 @@ def _same_day(one: datetime, other: datetime, time_zone: str) -> bool:
 def _list_unexplained(work: UnitOfWork, study: str) -> list[UnexplainedForms]:
     """Return the first MAX_ROWS participants with unexplained missed forms, by number."""
     query = (
-        select(Participant.id, Participant.study_number, func.count())
+        select(Participant.id, Participant.participant_number, func.count())
         .join(ExpectedForm, ExpectedForm.participant_id == Participant.id)
         .where(*UNEXPLAINED_CLAUSES, *_study_clauses(study))
-        .group_by(Participant.id, Participant.study_number)
-        .order_by(Participant.study_number)
+        .group_by(Participant.id, Participant.participant_number)
+        .order_by(Participant.participant_number)
         .limit(MAX_ROWS)
     )
     return [UnexplainedForms(*row) for row in work.session.execute(query)]

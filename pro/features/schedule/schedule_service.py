@@ -62,7 +62,7 @@ class ChangePreview:
 class ReplanCounts:
     """Number of expected forms of one participant that a new plan file changes."""
 
-    study_number: str
+    participant_number: str
     moved: int
     added: int
     dropped: int
@@ -185,14 +185,14 @@ def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCo
     ``save``: write it, with one audit entry a participant. Participants without a change are left out; ordered by
     participant number.
     """
-    query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.study_number)
+    query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.participant_number)
     found = []
     for participant in work.session.scalars(query):
         work.lock(participant)
         diff, _served = _diff(work, participant, state := _lock_schedule(work, participant), dated_anchors(state.rows))
         if diff.is_empty:
             continue
-        one = ReplanCounts(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
+        one = ReplanCounts(participant.participant_number, len(diff.moved), len(diff.added), len(diff.dropped))
         found.append(one)
         if save:
             replan_participant(work, participant)
@@ -252,7 +252,7 @@ def was_never_asked(row: ExpectedForm) -> bool:
 
     Its date was recorded afterwards, or mistyped.
     """
-    return row.served_at is None and row.missed_at is not None and row.closes_at < row.known_at
+    return row.received_at is None and row.missed_at is not None and row.closes_at < row.known_at
 
 
 def apply_replan(
@@ -289,15 +289,15 @@ def apply_replan(
         work.session.add(row)
     for found in served:
         row = rows[found.one.name]
-        if row.served_at is None:
+        if row.received_at is None:
             _mark_served(row, found, work.session.get_one(Assessment, int(found.form)))
     for one in (*diff.added, *(after for _before, after in diff.moved)):
         row = rows[one.name]
-        if one.closes < work.now and row.served_at is None:
+        if one.closes < work.now and row.received_at is None:
             # Its date was recorded afterwards, so the participant was never asked: no message, no call task.
             row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
     work.session.flush()
-    forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.received_at is None}
     _update_unopened_forms(work, participant, {number for number in dropped | forms if number}, dropped)
 
 
@@ -318,7 +318,7 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
         ExpectedForm.participant_id == assessment.participant_id,
         ExpectedForm.instrument == assessment.instrument,
         or_(near, ExpectedForm.visit == form.visit, mine),
-        or_(ExpectedForm.served_at.is_(None), mine),
+        or_(ExpectedForm.received_at.is_(None), mine),
     )
     rows = {row.visit: row for row in work.session.scalars(query.order_by(ExpectedForm.id).with_for_update())}
     matched = match_forms(
@@ -337,7 +337,7 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
             # Answered after its end: not missed (docs/domain.md 6, rule 4), but flagged (rule 2).
             _mark_served(row, MatchedForm(one, form.ref, nearest=False, out_of_window=True), assessment)
             served.append(row)
-        elif row.served_at is None and row.assessment_id in (None, assessment.id):
+        elif row.received_at is None and row.assessment_id in (None, assessment.id):
             row.opens_at = one.opens
             row.assessment_id = None
     return served
@@ -350,7 +350,7 @@ def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedul
     """
     query = select(ExpectedForm).where(ExpectedForm.participant_id == participant.id).order_by(ExpectedForm.id)
     rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
-    issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.received_at is None}
     unopened = (
         select(Assessment)
         .where(Assessment.id.in_(issued), Assessment.opened_at.is_(None), Assessment.submitted_at.is_(None))
@@ -358,7 +358,7 @@ def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedul
     )
     held = {row.id for row in work.session.scalars(unopened)} if issued else set()
     opened = {
-        name for name, row in rows.items() if row.served_at or (row.assessment_id and row.assessment_id not in held)
+        name for name, row in rows.items() if row.received_at or (row.assessment_id and row.assessment_id not in held)
     }
     answered = select(Assessment).where(
         Assessment.participant_id == participant.id, Assessment.submitted_at.is_not(None)
@@ -535,7 +535,7 @@ def _was_begun_in(row: ExpectedForm, assessment: Assessment, now: datetime) -> b
 
 def _mark_served(row: ExpectedForm, found: MatchedForm, assessment: Assessment) -> None:
     """Record in ``row`` that ``assessment`` serves it."""
-    row.assessment_id, row.served_at = assessment.id, answered_form_of(assessment).at
+    row.assessment_id, row.received_at = assessment.id, answered_form_of(assessment).at
     row.nearest, row.out_of_window = found.nearest, found.out_of_window
     row.partial = assessment.submitted_at is None
     if found.nearest:
@@ -565,7 +565,7 @@ def _update_unopened_forms(
             select(ExpectedForm).where(ExpectedForm.assessment_id == assessment.id).order_by(ExpectedForm.closes_at)
         )
         rows = list(work.session.scalars(visits))
-        waiting = [row for row in rows if row.served_at is None and row.missed_at is None]
+        waiting = [row for row in rows if row.received_at is None and row.missed_at is None]
         if waiting:
             last = waiting[-1]
             assessment.opens_at, assessment.due_at = waiting[0].opens_at, last.due_at

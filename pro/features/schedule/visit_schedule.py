@@ -35,7 +35,7 @@ class RecordedDate:
     """One recorded date: by whom, when (UTC), and the reason if one was required.
 
     ``planned``: a planned date, not a fact. ``until``: when it was superseded (UTC), with ``ended_by`` and
-    ``ended_why``.
+    ``end_reason``.
     """
 
     number: int
@@ -46,7 +46,7 @@ class RecordedDate:
     reason: str
     until: datetime | None = None
     ended_by: str = ""
-    ended_why: str = ""
+    end_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class TreatmentDates:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     time_zone: str
     active: bool
     today: date
@@ -171,7 +171,7 @@ class ExpectedFormsPage:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     past: tuple[ExpectedFormEntry, ...]
     coming: tuple[ExpectedFormEntry, ...]
     counts: ComplianceCounts
@@ -232,7 +232,7 @@ def read_treatment_dates(work: UnitOfWork, participant: Participant, language: s
     working = work.catalogue.working[participant.plan]
     return TreatmentDates(
         participant_id=participant.id,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         time_zone=participant.time_zone,
         active=participant.is_active,
         today=today,
@@ -290,7 +290,7 @@ def read_expected_forms_page(work: UnitOfWork, participant: Participant, languag
     entries = [_form_entry(line, names) for line in lines]
     return ExpectedFormsPage(
         participant_id=participant.id,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         past=tuple(reversed([entry for entry in entries if entry.line.status != "not_open"])),
         coming=tuple(entry for entry in entries if entry.line.status == "not_open"),
         counts=expected_forms.count_compliance(lines),
@@ -356,7 +356,7 @@ def _superseded_dates(
             _recorded_date(row, names),
             until=row.superseded_at,
             ended_by=names.get(event.actor_id or 0, "") if event else "",
-            ended_why=event.reason if event else "",
+            end_reason=event.reason if event else "",
         )
         found.append((row.kind, day))
     return found
@@ -420,5 +420,5 @@ def _first_day(kind: DateKind) -> date:
 def _form_entry(line: ExpectedFormLine, names: Mapping[int, str]) -> ExpectedFormEntry:
     """Return an expected form with its time of receipt."""
     row, form = line.expected, line.assessment
-    came = form.submitted_at or form.last_answer_at if form and row.served_at else None
+    came = form.submitted_at or form.last_answer_at if form and row.received_at else None
     return ExpectedFormEntry(line, came, names.get(row.reason_by or 0, ""))

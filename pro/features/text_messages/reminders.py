@@ -178,7 +178,7 @@ def _current_lines(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Expec
         .where(
             ExpectedForm.participant_id.in_(ids),
             ExpectedForm.opens_at <= work.now + LOOKAHEAD,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
             ExpectedForm.missed_at.is_(None),
         )
         # The same order as when an answer locks them, which prevents a deadlock.
@@ -296,14 +296,14 @@ def _close_windows(
     """
     missed_lines = []
     for line in person.lines:
-        if line.served_at is not None or work.now <= line.closes_at:
+        if line.received_at is not None or work.now <= line.closes_at:
             continue
         form = forms.get(line.assessment_id or 0)
         if form is not None and form.first_answer_at is not None:
             if form.id not in unlocked:
                 continue
             schedule_service.record_served_visits(work, form)
-        if line.served_at is None:
+        if line.received_at is None:
             line.missed_at = work.now
             if line.mandatory and person.row.is_active:
                 missed_lines.append(line)
@@ -330,7 +330,7 @@ def _collect_reminders(
     open_lines = {
         (line.visit, line.instrument): line
         for line in person.lines
-        if line.served_at is None
+        if line.received_at is None
         and line.missed_at is None
         # A form that could not be issued gets no message and does not use up the day's limit.
         and (line.assessment_id is not None or line.opens_at > work.now)
@@ -440,7 +440,7 @@ def _next_due_at(work: UnitOfWork, person: _DueParticipant, coming: Sequence[dat
     """Return when the participant must be processed again, or None."""
     moments = [*coming, *([person.later] if person.later else [])]
     for line in person.lines:
-        if line.served_at is not None or line.missed_at is not None:
+        if line.received_at is not None or line.missed_at is not None:
             continue
         if line.opens_at > work.now:
             moments.append(line.opens_at)

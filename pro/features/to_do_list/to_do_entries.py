@@ -120,7 +120,7 @@ def _tasks(work: UnitOfWork, to_do_list: ToDoList) -> Iterator[ToDoEntry]:
         group = NOW if is_late else TODAY
         yield ToDoEntry("serious", group, Level.URGENT, event.known_at, event, _may(work, "serious"))
     for look in to_do_list.endoscopies:
-        yield ToDoEntry("endoscopies", NOW, Level.WATCH, look.asked_at, look, _may(work, "endoscopies"))
+        yield ToDoEntry("endoscopies", NOW, Level.WATCH, look.requested_at, look, _may(work, "endoscopies"))
     for card in to_do_list.locked_cards:
         yield ToDoEntry("cards", TODAY, Level.WATCH, card.locked_at, card, _may(work, "cards"))
     for message in to_do_list.failed.messages:

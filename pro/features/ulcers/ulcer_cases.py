@@ -54,7 +54,7 @@ class EndoscopyRow:
     """
 
     row: Endoscopy
-    asked_by: str
+    requested_by: str
     by: str
     ended_by: str
     is_overdue: bool
@@ -116,7 +116,7 @@ class UlcerCase:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     active: bool
     state: str
     counts: Counts
@@ -147,12 +147,12 @@ class UlcerCase:
     @property
     def waiting(self) -> EndoscopyRow | None:
         """The endoscopy that is requested and not done yet."""
-        return next((one for one in self.endoscopies if not one.row.done_on and not one.row.taken_back_at), None)
+        return next((one for one in self.endoscopies if not one.row.done_on and not one.row.cancelled_at), None)
 
     @property
     def found(self) -> EndoscopyRow | None:
         """The newest endoscopy with a result."""
-        return next((one for one in self.endoscopies if one.row.done_on and not one.row.taken_back_at), None)
+        return next((one for one in self.endoscopies if one.row.done_on and not one.row.cancelled_at), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
         "state": found.state,
         "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
         "endoscopies": [
-            [row.id, str(row.done_on or ""), row.result, row.grade, row.finding, row.taken_back_at is not None]
+            [row.id, str(row.done_on or ""), row.result, row.grade, row.finding, row.cancelled_at is not None]
             for row in (one.row for one in found.endoscopies)
         ],
         "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
@@ -276,7 +276,7 @@ def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
         if _has_ulcer_data(case) or _is_decision_near(work, plan, case, people[case.participant_id])
     ]
     rank = {"suspected": 0, "confirmed": 1, "none": 2, "cleared": 3}
-    found.sort(key=lambda case: (0 if case.is_graded_only else rank[case.state], case.study_number))
+    found.sort(key=lambda case: (0 if case.is_graded_only else rank[case.state], case.participant_number))
     reading = None
     if rule is not None and calendar is not None:
         known = {case.participant_id: case.counts for case in found}
@@ -357,7 +357,7 @@ def _build_case(
     kinds = plan.calendar.anchors if plan.calendar else {}
     says = {kind: rule.sets[ULCER_STATUS] for kind, rule in kinds.items() if ULCER_STATUS in rule.sets}
     confirmed = [row.on for row in anchors if says.get(row.kind) == "confirmed" and not row.planned]
-    standing = [look for look in looks if look.result in ULCER_RESULTS and look.taken_back_at is None]
+    standing = [look for look in looks if look.result in ULCER_RESULTS and look.cancelled_at is None]
     counted: Counts = "no"
     if plan.stopping is not None:
         counted = stopping_rule.ulcer_counts(
@@ -368,7 +368,7 @@ def _build_case(
         )
     return UlcerCase(
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         active=person.is_active,
         state=state,
         counts=counted,
@@ -434,9 +434,9 @@ def _status_changes(
 def _endoscopy_row(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
     return EndoscopyRow(
         row,
-        asked_by=names.get(row.asked_by or 0, ""),
+        requested_by=names.get(row.requested_by or 0, ""),
         by=names.get(row.recorded_by or 0, ""),
-        ended_by=names.get(row.taken_back_by or 0, ""),
+        ended_by=names.get(row.cancelled_by or 0, ""),
         is_overdue=ulcers_endoscopies.is_overdue(work, person, row),
     )
 
@@ -469,7 +469,7 @@ def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
         .join(Participant, Participant.id == Anchor.participant_id)
         .where(Participant.plan == plan.id, Anchor.kind == plan.stopping.treated, Anchor.number <= 1)
         .where(Anchor.planned.is_(False), Anchor.superseded_at.is_(None))
-        .order_by(Anchor.on, Participant.study_number)
+        .order_by(Anchor.on, Participant.participant_number)
     )
     treated = list(dict.fromkeys(work.session.scalars(query)))
     mistakes = consent_records.enrolled_by_mistake(work, treated)

@@ -41,7 +41,7 @@ class GradingSubject:
     """
 
     person_id: int
-    study_number: str
+    participant_number: str
     action: str
     back: str
     source: str = ""
@@ -169,7 +169,7 @@ def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
         page_guard.require_right(staff, "assess")
         form = EventEndForm(request.form)
         try:
-            ended = gradings.end_event(request_context.work(), event_id, form.ended_on.data)
+            ended = gradings.end_event(request_context.work(), event_id, form.end_date.data)
         except BadData as refusal:
             form.refuse(_refused_fields(refusal))
             return _render_event(page, form, status=400)
@@ -202,7 +202,7 @@ def _alert_subject(alert_id: int) -> GradingSubject:
     action = url_for("staff.events.alert_assess", alert_id=alert_id)
     return GradingSubject(
         page.participant.id,
-        page.participant.study_number,
+        page.participant.participant_number,
         action,
         back,
         page.case.source,
@@ -215,14 +215,20 @@ def _participant_subject(participant_id: int) -> GradingSubject:
     person = participant_page.read_participant(request_context.work(), participant_id)
     back = url_for("staff.participants.one", participant_id=participant_id)
     action = url_for("staff.events.record", participant_id=participant_id)
-    return GradingSubject(person.id, person.study_number, action, back)
+    return GradingSubject(person.id, person.participant_number, action, back)
 
 
 def _event_subject(page: AdverseEventPage) -> GradingSubject:
     here = url_for("staff.events.one", event_id=page.row.id)
     name = page.row.other_term or page.row.term
     return GradingSubject(
-        page.row.participant_id, page.row.study_number, here, here, heading=name, event_id=page.row.id, term=page.term
+        page.row.participant_id,
+        page.row.participant_number,
+        here,
+        here,
+        heading=name,
+        event_id=page.row.id,
+        term=page.term,
     )
 
 

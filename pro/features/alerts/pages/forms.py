@@ -76,7 +76,7 @@ class GradingForm(ServiceCheckedForm):
     another = SelectField(N_("Another term"), validate_choice=False)
     other_term = StringField(N_("Specify (if no term fits)"))
     grade = RadioField(N_("Grade"), validate_choice=False)
-    onset_on = DateField(N_("Onset date"), format=DATE_FORMATS)
+    onset_date = DateField(N_("Onset date"), format=DATE_FORMATS)
     from_on = DateField(N_("Grade valid from"), format=DATE_FORMATS)
     attribution = SelectMultipleField(
         N_("Possible causes (select all that apply)"), choices=choices(ATTRIBUTIONS.items()), validate_choice=False
@@ -121,7 +121,7 @@ class GradingForm(ServiceCheckedForm):
         return GradingDraft(
             term=self.chosen,
             other_term=self.other_term.data or "",
-            onset_on=self.onset_on.data,
+            onset_date=self.onset_date.data,
             grade=posted_row_number(self.grade.data),
             attribution=tuple(self.attribution.data or ()),
             serious=serious,
@@ -191,7 +191,7 @@ class AlertCallForm(CallForm):
 class EventEndForm(ServiceCheckedForm):
     """When an event ended."""
 
-    ended_on = DateField(N_("End date"), format=DATE_FORMATS)
+    end_date = DateField(N_("End date"), format=DATE_FORMATS)
 
 
 def blank_form(kind: type[ServiceCheckedForm], **values: Any) -> Any:

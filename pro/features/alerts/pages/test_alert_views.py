@@ -17,29 +17,29 @@ pages = Blueprint("drills", __name__, url_prefix="/drills")
 
 @staff_page(
     pages,
-    "/<int(max=2147483647):drill_id>",
+    "/<int(max=2147483647):test_alert_id>",
     endpoint="one",
     right="see_drill",
     title=N_("Weekly test alert"),
     section="board",
     way_back=N_("the weekly test alert"),
 )
-def show_test_alert(staff: SignedInStaff, drill_id: int) -> ResponseReturnValue:
+def show_test_alert(staff: SignedInStaff, test_alert_id: int) -> ResponseReturnValue:
     """One drill with everybody whom it told."""
     return render_template(
         "alerts/weekly_test_alert.html",
-        page=test_alerts.weekly_test_alert_page(request_context.work(), drill_id, request_context.language()),
+        page=test_alerts.weekly_test_alert_page(request_context.work(), test_alert_id, request_context.language()),
     )
 
 
-@pages.post("/<int(max=2147483647):drill_id>", endpoint="confirm")
+@pages.post("/<int(max=2147483647):test_alert_id>", endpoint="confirm")
 @needs("see_drill")
-def confirm_test_alert(staff: SignedInStaff, drill_id: int) -> ResponseReturnValue:
+def confirm_test_alert(staff: SignedInStaff, test_alert_id: int) -> ResponseReturnValue:
     """It arrived. Whether this person may say so depends on whom it told."""
     try:
-        new = test_alerts.confirm_test_alert(request_context.work(), drill_id)
+        new = test_alerts.confirm_test_alert(request_context.work(), test_alert_id)
     except BadData:
         notify("drill_told_nobody")
-        return redirect(url_for("staff.drills.one", drill_id=drill_id), code=303)
+        return redirect(url_for("staff.drills.one", test_alert_id=test_alert_id), code=303)
     notify("drill_confirmed" if new else "drill_confirmed_before")
-    return redirect(url_for("staff.drills.one", drill_id=drill_id), code=303)
+    return redirect(url_for("staff.drills.one", test_alert_id=test_alert_id), code=303)

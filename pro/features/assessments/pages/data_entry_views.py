@@ -97,7 +97,7 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
             answered_at=local.astimezone(UTC),
             given=typed.given,
             language=form.language.data,
-            expected_id=sheet.expected_id,
+            expected_form_id=sheet.expected_form_id,
             seen=request.form.get("state", ""),
         )
     except BadData as refusal:

@@ -27,7 +27,7 @@ class ParticipantRow:
     """
 
     id: int
-    study_number: str
+    participant_number: str
     language: str
     status: str
     last_answer_at: datetime | None
@@ -57,11 +57,11 @@ def list_participants(
     ``find``: only participants whose number contains it, in upper or lower case. A ``page`` out of range becomes the
     nearest page in range.
     """
-    found = (Participant.study_number.icontains(find.strip(), autoescape=True),) if find.strip() else ()
+    found = (Participant.participant_number.icontains(find.strip(), autoescape=True),) if find.strip() else ()
     number = work.session.scalar(select(func.count()).select_from(Participant).where(*found)) or 0
     pages = max(1, -(-number // PAGE_SIZE))
     page = min(max(1, page), pages)
-    query = select(Participant).where(*found).order_by(Participant.plan, Participant.study_number)
+    query = select(Participant).where(*found).order_by(Participant.plan, Participant.participant_number)
     people = list(work.session.scalars(query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)))
     return ParticipantListPage(participant_rows(work, people, language), number, page, pages)
 
@@ -71,7 +71,7 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
     numbers = [person.id for person in people]
     highest: dict[int, Alert] = {}
     query = select(Alert).where(
-        Alert.participant_id.in_(numbers), Alert.resolved_at.is_(None), Alert.superseded_at.is_(None)
+        Alert.participant_id.in_(numbers), Alert.closed_at.is_(None), Alert.superseded_at.is_(None)
     )
     for alert in work.session.scalars(query.order_by(Alert.level.desc(), Alert.id)):
         highest.setdefault(alert.participant_id, alert)
@@ -83,7 +83,7 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
     return [
         ParticipantRow(
             id=person.id,
-            study_number=person.study_number,
+            participant_number=person.participant_number,
             language=person.language,
             status=_status(person, mistakes),
             last_answer_at=last.get(person.id),

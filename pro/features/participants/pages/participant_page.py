@@ -47,7 +47,7 @@ class FormRow:
     """One form of a participant, with its answers and scores.
 
     ``entered_by``, ``answered_at``: of a form entered by staff. ``to_check``: a paper form without verification;
-    ``checked_by``: name of the verifier. ``not_scored``: saved without scores, because a proxy answered.
+    ``verified_by``: name of the verifier. ``not_scored``: saved without scores, because a proxy answered.
     """
 
     assessment_id: int
@@ -65,7 +65,7 @@ class FormRow:
     answered_by: str
     answered_at: datetime | None
     entered_by: str
-    checked_by: str
+    verified_by: str
     to_check: bool
     not_scored: bool
 
@@ -180,12 +180,12 @@ def read_participant_page(work: UnitOfWork, participant_id: int, language: str) 
     )
 
 
-def read_call_task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
+def read_call_task_page(work: UnitOfWork, call_task_id: int, language: str) -> CallPage:
     """Return the data of an open or closed call task, and record the view in the audit trail.
 
     Raise NotFound for an unknown task.
     """
-    task = work.session.get(CallTask, task_id)
+    task = work.session.get(CallTask, call_task_id)
     if task is None:
         raise NotFound("task")
     person = read_participant(work, task.participant_id)
@@ -275,8 +275,8 @@ def _form_row(
         answered_by=assessment.answered_by or "",
         answered_at=assessment.answered_at,
         entered_by=names.get(assessment.entered_by or 0, ""),
-        checked_by=names.get(assessment.checked_by or 0, ""),
-        to_check=data_entry.is_paper_form(assessment) and assessment.checked_at is None,
+        verified_by=names.get(assessment.verified_by or 0, ""),
+        to_check=data_entry.is_paper_form(assessment) and assessment.verified_at is None,
         not_scored=bool(order) and not scores and assessment.submitted_at is not None,
     )
 

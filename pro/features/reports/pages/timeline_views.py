@@ -77,7 +77,7 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
         return _timeline_page(participant_id, request_context.translator().gettext(NOT_DRAWN[refusal.why])), 503
     person = participant_page.read_participant(work, participant_id)
     work.record("participant.pre_dose_drawn", person, participant_id=person.id)
-    name = f"{found.study_number} {found.made_on.isoformat()}.pdf"
+    name = f"{found.participant_number} {found.made_on.isoformat()}.pdf"
     answer = send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
     # As for every page, so that a shared browser does not store the summary.
     answer.headers["Cache-Control"] = "no-store"
