@@ -35,8 +35,8 @@ SELECT n, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :lo
 FROM {numbers}
 """
 LINES = """
-INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
-                      rank, known_at, steps, nearest, partial, out_of_window, missing_reason, missing_note)
+INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory,
+                      basis, rank, known_at, steps, nearest, partial, out_of_window, missing_reason, missing_note)
 SELECT n, 'follow_up.{turn}', 'follow_up', {turn}, :instrument, :opens, :due, :closes, true, 'projected',
        9, :long_ago, 0, false, false, false, '', ''
 FROM {numbers}
@@ -48,7 +48,10 @@ SELECT n, 'bench' || n, n, 'npc_checkin', '1', '{{}}', 'follow_up.1', :opens, :o
 FROM {numbers}
 """
 # Changes the first visit of a participant, so that it opens, had a reminder, or has closed.
-UPDATE_WINDOWS = "UPDATE expected_form SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, steps = :steps"
+UPDATE_WINDOWS = (
+    "UPDATE expected_form SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, "
+    "steps = :steps"
+)
 FOLLOW_UP_FILTER = " WHERE visit = 'follow_up.1' AND participant_id BETWEEN :first AND :last"
 
 

@@ -60,7 +60,7 @@ SELECT n + 1000, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :pho
 FORMS = """
 INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version, wordings, visit, issued_at, opens_at,
                         due_at, closes_at, opened_at, first_answer_at, last_answer_at, submitted_at, context,
-                        unresolved, standing, language, mode, answered_by)
+                        unresolved, standing, language, completion_mode, answered_by)
 SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, '1',
        CASE WHEN n % 2 = 1 THEN :checkin ELSE :qlq END, 'follow_up.' || ((n - 1) % 20 / 2 + 1), :long_ago, :long_ago,
        :past,
@@ -72,8 +72,8 @@ SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN '
 FROM {forms}
 """
 LINES = """
-INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
-                      rank, known_at, steps, assessment_id, received_at, nearest, partial, out_of_window, missed_at,
+INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory,
+                      basis, rank, known_at, steps, assessment_id, received_at, nearest, partial, out_of_window, missed_at,
                       missing_reason, missing_note)
 SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
        CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, :long_ago, :past, :past, true, 'recorded', 9,

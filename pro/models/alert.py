@@ -21,9 +21,9 @@ class Alert(Base):
     Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, louder or on a
     worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The triple is unique,
     so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>" for the texts that
-    came since that one. ``incoming_message_id``: the text that a text alert is about. ``inputs``: the facts that the rule used,
-    with the version of the instrument. ``advised_at``: when the participant confirmed the emergency advice and
-    continued. ``superseded_at``: since when a louder alert of the case covers it.
+    came since that one. ``incoming_message_id``: the text that a text alert is about. ``inputs``: the facts that the
+    rule used, with the version of the instrument. ``advised_at``: when the participant confirmed the emergency advice
+    and continued. ``superseded_at``: since when a louder alert of the case covers it.
     """
 
     __tablename__ = "alert"
@@ -118,7 +118,7 @@ class AdverseEvent(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     terms: Mapped[str] = mapped_column(String(64))
-    term: Mapped[str] = mapped_column(String(64))
+    ctcae_term: Mapped[str] = mapped_column(String(64))
     other_term: Mapped[str] = mapped_column(String(200), default="")
     onset_date: Mapped[date] = mapped_column(Date)
     end_date: Mapped[date | None] = mapped_column(Date)
@@ -132,9 +132,10 @@ class AdverseEvent(Base):
 class Grading(Base):
     """A signed grading by a clinician; the newest of an event is its current grade.
 
-    Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``grade`` (1 to 5, from the day
-    ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none. ``known_at``: the
-    awareness time of a serious event. ``not_serious``: why an event that looks serious is not, "" if it was not asked.
+    Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``ctcae_grade`` (1 to 5, from the day
+    ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none.
+    ``awareness_time``: the awareness time of a serious event. ``not_serious``: why an event that looks serious is not,
+    "" if it was not asked.
     """
 
     __tablename__ = "grading"
@@ -152,12 +153,12 @@ class Grading(Base):
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     adverse_event_id: Mapped[int | None] = mapped_column(ForeignKey("adverse_event.id"), index=True)
     source: Mapped[str] = mapped_column(String(64), default="")
-    grade: Mapped[int | None] = mapped_column()
+    ctcae_grade: Mapped[int | None] = mapped_column()
     from_on: Mapped[date | None] = mapped_column(Date)
     attribution: Mapped[list[str]] = mapped_column(Json)
-    action: Mapped[str] = mapped_column(Text, default="")
+    action_taken: Mapped[str] = mapped_column(Text, default="")
     serious: Mapped[bool] = mapped_column(default=False)
-    known_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    awareness_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
     not_serious: Mapped[str] = mapped_column(Text, default="")
     none_reason: Mapped[str] = mapped_column(String(32), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -18,7 +18,7 @@ class Assessment(Base):
     in each language, fixed when the form is issued. ``context``: the clinical facts that held when the form was opened
     (docs/domain.md 3.4.5). ``evaluate_next_at``: when the worker evaluates the form unless an answer comes before.
     ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that it could not decide
-    because answers are missing. ``mode``: web, sms, phone (interview) or paper. Data entry by staff sets ``entered_by``
+    because answers are missing. ``completion_mode``: web, sms, phone (interview) or paper. Data entry by staff sets ``entered_by``
     and ``answered_at``, when the participant answered; ``verified_by``: who verified a paper form against the original.
 
     The status follows from the timestamps.
@@ -27,7 +27,7 @@ class Assessment(Base):
     __tablename__ = "assessment"
     __table_args__ = (
         partial_index("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
-        partial_index("ix_assessment_unchecked", "mode = 'paper' AND verified_at IS NULL", "submitted_at"),
+        partial_index("ix_assessment_unchecked", "completion_mode = 'paper' AND verified_at IS NULL", "submitted_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,7 +53,7 @@ class Assessment(Base):
     unresolved: Mapped[list[str]] = mapped_column(Json, default=list)
     standing: Mapped[list[str]] = mapped_column(Json, default=list)
     language: Mapped[str | None] = mapped_column(String(16))
-    mode: Mapped[str | None] = mapped_column(String(16))
+    completion_mode: Mapped[str | None] = mapped_column(String(16))
     answered_by: Mapped[str | None] = mapped_column(String(16))
     identified_by: Mapped[str | None] = mapped_column(String(16))
     device: Mapped[str | None] = mapped_column(String(16))
@@ -130,6 +130,6 @@ class LicensedWording(Base):
     version: Mapped[str] = mapped_column(String(64))
     checksum: Mapped[str] = mapped_column(String(64), index=True)
     licence: Mapped[dict[str, Any]] = mapped_column(Json)
-    words: Mapped[dict[str, Any]] = mapped_column(Json)
+    texts: Mapped[dict[str, Any]] = mapped_column(Json)
     loaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     note: Mapped[str] = mapped_column(Text, default="")

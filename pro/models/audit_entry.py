@@ -52,7 +52,7 @@ class Seal(Base):
     __tablename__ = "seal"
 
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    event_id: Mapped[int] = mapped_column(ForeignKey("audit_entry.id"), unique=True)
+    audit_entry_id: Mapped[int] = mapped_column(ForeignKey("audit_entry.id"), unique=True)
     digest: Mapped[str] = mapped_column(String(64))
 
 

@@ -28,7 +28,7 @@ class Consent(Base):
     valid one. ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at``
     only in a row that a reversal added. ``scope``: one of SCOPES, ENROLLED_BY_MISTAKE, or "" if only the date
     of leaving was recorded.
-    ``told``: the information that the participant was given about the withdrawal.
+    ``information``: the information that the participant was given about the withdrawal.
     """
 
     __tablename__ = "consent"
@@ -38,22 +38,22 @@ class Consent(Base):
     version: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(16))
     signed_on: Mapped[date] = mapped_column(Date)
-    way: Mapped[str] = mapped_column(String(16))
+    method: Mapped[str] = mapped_column(String(16))
     health_data_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     scope: Mapped[str] = mapped_column(String(16), default="")
-    told: Mapped[str] = mapped_column(Text, default="")
+    information: Mapped[str] = mapped_column(Text, default="")
 
 
 class DataCorrection(Base):
     """A request to correct an answer of a submitted form; an investigator decides.
 
     ``old`` and ``value``: as in ``Answer``, None for no answer. ``answer_id``: the current answer at the time of the
-    request. ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the participant confirmed the correct
-    answer. ``outcome``: "" while open, approved or refused.
+    request. ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the participant confirmed the
+    correct answer. ``outcome``: "" while open, approved or refused.
     """
 
     __tablename__ = "data_correction"

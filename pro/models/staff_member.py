@@ -104,7 +104,7 @@ class StaffSession(Base):
 
 
 class Shift(Base):
-    """A shift of a staff member; ``place``: on_call or backup.
+    """A shift of a staff member; ``kind``: on_call or backup.
 
     A cancelled shift stays as a row with ``cancelled_at``; a shift handover cancels one row and adds others.
     """
@@ -115,7 +115,7 @@ class Shift(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
-    place: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(16))
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -20,7 +20,7 @@ DECISION_CHOICES = ("continue", "pause", "stop", "other")
 class Endoscopy(Base):
     """An endoscopy: requested (``requested_on``), done (``done_on``, ``result``), or cancelled.
 
-    ``grade``: CTCAE grade that the clinician assigned, None if not graded. ``requested_on``: None if there was
+    ``ctcae_grade``: CTCAE grade that the clinician assigned, None if not graded. ``requested_on``: None if there was
     no request. ``reason``: why it was cancelled.
     """
 
@@ -34,7 +34,7 @@ class Endoscopy(Base):
     requested_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     done_on: Mapped[date | None] = mapped_column(Date)
     result: Mapped[str] = mapped_column(String(16), default="")
-    grade: Mapped[int | None] = mapped_column()
+    ctcae_grade: Mapped[int | None] = mapped_column()
     finding: Mapped[str] = mapped_column(Text, default="")
     recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))

@@ -92,7 +92,10 @@ REFUSED = [
     ({"onset_date": "2026-03-03"}, "This date is in the future"),
     ({"onset_date": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
     ({"serious": "yes", "action": ""}, "For a serious adverse event, enter the action taken"),
-    ({"serious": "yes", "known_at": ""}, "Enter the date and time the site became aware of the serious adverse event"),
+    (
+        {"serious": "yes", "awareness_time": ""},
+        "Enter the date and time the site became aware of the serious adverse event",
+    ),
     ({"shown": ":headache"}, "These are the grades of the newly chosen term"),
     ({"password": "wrong"}, "The password is not correct"),
     ({"password": ""}, "Enter your password to sign"),
@@ -135,7 +138,7 @@ def test_grade_4_that_is_serious_starts_the_clock_and_stands_on_the_to_do_list(
     desk: StaffBrowser, alerts: list[int]
 ) -> None:
     path = taken(desk, alerts)
-    said = JUDGED | {"grade": "4", "serious": "yes", "known_at": "2026-03-02T09:00"}
+    said = JUDGED | {"grade": "4", "serious": "yes", "awareness_time": "2026-03-02T09:00"}
     assert assess(desk, path, **said).status_code == 303
     assert desk.post(path, do="close", alert=alerts, disposition="admitted").location == "/staff/"
     desk.open("/staff/")
@@ -240,7 +243,7 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
 ) -> None:
     path = f"/staff/participants/{seeded.chinese.id}/events/new"
     desk.open(path)
-    serious = {"serious": "yes", "known_at": "2026-03-02T08:00"}
+    serious = {"serious": "yes", "awareness_time": "2026-03-02T08:00"}
     where = desk.post(path, **(JUDGED | serious)).location
     desk.open(where)
     assert "report by tomorrow 08:00" in desk.page

@@ -85,7 +85,7 @@ REFUSED = [
     ({"term": "other"}, {"other_term"}),
     ({"grade": None}, {"grade"}),
     ({"term": "dry_mouth", "grade": 4, "not_serious": "no"}, {"grade"}),
-    ({"term": "headache", "grade": 5, "serious": True}, {"grade", "known_at"}),
+    ({"term": "headache", "grade": 5, "serious": True}, {"grade", "awareness_time"}),
     ({"term": "pharyngeal_necrosis", "grade": 2}, {"grade"}),
     ({"grade": 4}, {"not_serious"}),
     ({"grade": 4, "not_serious": "x" * 4001}, {"not_serious"}),
@@ -96,7 +96,7 @@ REFUSED = [
     ({"attribution": ()}, {"attribution"}),
     ({"attribution": ("weather",)}, {"attribution"}),
     ({"serious": None}, {"serious"}),
-    ({"serious": True, "action": " "}, {"action", "known_at"}),
+    ({"serious": True, "action": " "}, {"action", "awareness_time"}),
     ({"action": "x" * 4001}, {"action"}),
     ({"event_id": 99, "from_on": TODAY}, {"event"}),
 ]
@@ -109,10 +109,10 @@ def test_what_cannot_be_is_refused_at_its_field(clinic, change, fields):
 
 def test_what_can_be_is_not_refused(clinic):
     with form_browser.unit_of_work(clinic.app_context) as work:
-        serious = replace(GRADED, serious=True, known_at=work.now)
-        later = replace(serious, known_at=work.now + timedelta(minutes=1))
+        serious = replace(GRADED, serious=True, awareness_time=work.now)
+        later = replace(serious, awareness_time=work.now + timedelta(minutes=1))
     assert refused(clinic, GRADED) == refused(clinic, serious) == refused(clinic, NONE) == {}
-    assert refused(clinic, later) == {"known_at": "known_in_future"}
+    assert refused(clinic, later) == {"awareness_time": "known_in_future"}
     assert set(refused(clinic, GradingDraft(none_reason="other"))) == {"action"}
 
 
@@ -159,7 +159,7 @@ def test_an_event_is_graded_again_and_ends(clinic):
 def test_a_serious_event_is_on_the_clock_until_it_is_reported(clinic):
     with form_browser.unit_of_work(clinic.app_context) as work:
         known = work.now
-    done = judge(clinic, replace(GRADED, serious=True, known_at=known))
+    done = judge(clinic, replace(GRADED, serious=True, awareness_time=known))
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         assert adverse_event_log.adverse_event_rows(work, "zh_Hans")[0].report_by == known + timedelta(hours=24)
         assert gradings.record_sae_report(work, done.event_id or 0)
@@ -253,7 +253,7 @@ def test_an_admission_needs_a_serious_event_or_a_reason(any_clinic):
 def test_an_admission_with_a_serious_event_is_closed_and_what_comes_after_it_is_asked_about(any_clinic):
     source = bleeding(any_clinic)
     with form_browser.unit_of_work(any_clinic.app_context) as work:
-        serious = replace(GRADED, serious=True, known_at=work.now)
+        serious = replace(GRADED, serious=True, awareness_time=work.now)
     judge(any_clinic, serious, source)
     assert close(any_clinic, source, any_clinic.nurse, disposition="admitted").why == ""
     with pytest.raises(BadData) as refusal:

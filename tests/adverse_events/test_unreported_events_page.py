@@ -18,7 +18,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 def number(app_context: AppContext, seeded: Study) -> int:
     """Record a serious event that became known five hours ago; return its id."""
     known = app_context.clock() - timedelta(hours=5)
-    said = {"serious": True, "known_at": known, "action": "admitted"}
+    said = {"serious": True, "awareness_time": known, "action": "admitted"}
     event_id = factories.sign_grading(app_context, seeded.staff["investigator"], seeded.chinese.id, **said).event_id
     assert event_id is not None
     return event_id

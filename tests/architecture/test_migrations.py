@@ -122,7 +122,7 @@ def with_rows(any_engine: Engine) -> Engine:
         session.flush()
         session.add_all(
             [
-                Seal(position=1, event_id=event.id, digest="0" * 64),
+                Seal(position=1, audit_entry_id=event.id, digest="0" * 64),
                 Answer(
                     assessment_id=assessment.id,
                     item="Q1",

@@ -15,9 +15,7 @@ from pro.features.participants import record_freezes
 from pro.features.ulcers import ulcer_cases
 from pro.models import DataCorrection, Freeze, Grading, SignedDecision
 
-GRADING = (
-    "participant source event terms term other_term onset grade from attribution serious not_serious known_at action"
-)
+GRADING = "participant source event terms ctcae_term other_term onset ctcae_grade from attribution serious not_serious awareness_time action_taken"
 # Published shapes: approved lists.
 PUBLISHED: list[tuple[SignedShapes, SignedShapes]] = [
     (gradings.SIGNED_SHAPES, {1: (*GRADING.split(), "none_reason")}),

@@ -34,7 +34,7 @@ def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     form = enter_form(any_clinic, given=QUIET | {"bleed": 1, "bleed_now": 0, "chest": None}, answered_by="helped")
     kept = read_form(any_clinic, form)
     assert form == any_clinic.checkin.assessment_id  # the open form, not a second one
-    assert (kept.mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
+    assert (kept.completion_mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
     assert (kept.entered_by, kept.answered_at) == (any_clinic.nurse.id, clock.now - timedelta(hours=1))
     assert kept.opened_at == kept.first_answer_at == kept.submitted_at == clock.now
     assert kept.evaluate_next_at is None

@@ -203,7 +203,7 @@ def test_many_sealers_and_writers_at_once_make_one_chain(any_app_context):
     found = check(any_app_context)
     assert (found.sealed, found.unsealed, found.problems) == (110, 0, [])
     with form_browser.unit_of_work(any_app_context) as work:
-        assert work.session.scalar(select(func.count(func.distinct(Seal.event_id)))) == 110
+        assert work.session.scalar(select(func.count(func.distinct(Seal.audit_entry_id)))) == 110
 
 
 @pytest.mark.parametrize("table", ["audit_entry", "seal"])

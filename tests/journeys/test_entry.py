@@ -67,7 +67,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     for address in addresses:
         live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]) and address in str(mail["To"]))  # noqa: B023
     form, answers, alerts = stored(live_site, number)
-    assert (form.mode, form.entered_by) == ("phone", study.staff["nurse"].id)
+    assert (form.completion_mode, form.entered_by) == ("phone", study.staff["nurse"].id)
     assert (answers["bleed"].value, answers["bleed"].channel, answers["pain"].value) == (4, "phone", 0)
     assert "pain_int" not in answers
     assert "E01" in {alert.rule for alert in alerts}

@@ -67,7 +67,7 @@ def test_an_alert_at_night_is_handled_to_its_end(
     expect(here.locator("#errors")).to_be_visible()
     looks_well(here)
     here.locator("input[name=grade][value='3']").check()
-    here.fill("input[name=onset_date]", here.locator("input[name=known_at]").input_value()[:10])
+    here.fill("input[name=onset_date]", here.locator("input[name=awareness_time]").input_value()[:10])
     here.locator("input[name=attribution][value=radiotherapy]").check()
     here.locator("input[name=serious][value=yes]").check()
     here.fill("textarea[name=action] >> nth=0", "Packed, admitted")

@@ -85,7 +85,7 @@ def test_an_alert_is_acknowledged_and_graded_by_keyboard(
     expect(page.locator("input[name=grade]").first).to_be_checked()
     stops = goes_to(page, "button[value=assess]", 20)
     assert stops == sorted(stops)
-    page.locator("input[name=onset_date]").fill(page.locator("input[name=known_at]").input_value()[:10])
+    page.locator("input[name=onset_date]").fill(page.locator("input[name=awareness_time]").input_value()[:10])
     page.locator("input[name=attribution]").first.press("Space")
     page.locator("input[name=serious][value=no]").press("Space")
     page.locator("input#password").fill(me.password)

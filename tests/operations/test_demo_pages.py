@@ -68,8 +68,8 @@ def ids(app_context: AppContext) -> dict[str, list[object]]:
             "call_task_id": every(CallTask.id),
             "duty_id": every(Shift.id)[-1:],
             "correction_id": every(DataCorrection.id),
-            "assessment_id": every(Assessment.id, Assessment.mode == "paper"),
-            "incoming_message_id": every(IncomingMessage.id, IncomingMessage.what == "unmatched"),
+            "assessment_id": every(Assessment.id, Assessment.completion_mode == "paper"),
+            "incoming_message_id": every(IncomingMessage.id, IncomingMessage.kind == "unmatched"),
             "plan": [demo_study.PLAN],
             "instrument": ["npc_checkin"],
         }

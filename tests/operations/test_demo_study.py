@@ -144,7 +144,7 @@ def contents(work: UnitOfWork) -> dict[str, list[Any]]:
     answers = select(Answer.assessment_id, Answer.item, Answer.state, Answer.value, Answer.channel, Answer.at)
     scores = select(Score.assessment_id, Score.scale, Score.value)
     alerts = select(Alert.source, Alert.rule, Alert.level, Alert.raised_at, Alert.closed_at, Alert.disposition)
-    gradings = select(Grading.participant_id, Grading.grade, Grading.none_reason, Grading.at)
+    gradings = select(Grading.participant_id, Grading.ctcae_grade, Grading.none_reason, Grading.at)
     lines = select(
         ExpectedForm.participant_id, ExpectedForm.visit, ExpectedForm.received_at, ExpectedForm.missing_reason
     )
@@ -222,7 +222,7 @@ def test_scores_are_spread_and_follow_the_course(work):
 
 def test_every_kind_of_story_is_there(work):
     people = people_of(work)
-    modes = set(work.session.scalars(select(Assessment.mode).where(Assessment.submitted_at.is_not(None))))
+    modes = set(work.session.scalars(select(Assessment.completion_mode).where(Assessment.submitted_at.is_not(None))))
     assert modes == {"web", "sms", "phone", "paper"}
     assert set(work.session.scalars(select(Answer.channel).distinct())) >= {"web", "chat", "sms", "phone", "paper"}
     assert set(work.session.scalars(select(Answer.answered_by).distinct())) == {"self", "helped", "proxy"}
@@ -231,9 +231,9 @@ def test_every_kind_of_story_is_there(work):
     levels = {tuple(row) for row in work.session.execute(select(Alert.level, Alert.closed_at.is_(None)).distinct())}
     assert levels == {(1, True), (1, False), (2, True), (2, False)}
     grades = work.session.execute(
-        select(AdverseEvent.term, AdverseEvent.participant_id)
+        select(AdverseEvent.ctcae_term, AdverseEvent.participant_id)
         .join(Grading, Grading.adverse_event_id == AdverseEvent.id)
-        .where(Grading.grade == 3)
+        .where(Grading.ctcae_grade == 3)
         .distinct()
     )
     assert sorted(term for term, _person in grades) == ["mucositis_oral", "pain", "pharyngeal_necrosis"]

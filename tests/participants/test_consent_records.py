@@ -158,7 +158,12 @@ def test_a_withdrawal_that_is_taken_back_leaves_its_row_and_a_consent_that_stand
     person = any_clinic.rows(Participant)[0]
     assert person.withdrawn_at is None
     stands, ended = entries(any_clinic)
-    assert (ended.withdrawn_by, ended.row.scope, ended.row.told, ended.is_restored) == ("Nurse", "data", TOLD, False)
+    assert (ended.withdrawn_by, ended.row.scope, ended.row.information, ended.is_restored) == (
+        "Nurse",
+        "data",
+        TOLD,
+        False,
+    )
     assert (stands.row.withdrawn_at, stands.is_restored, stands.reason) == (None, True, "the wrong participant")
     assert (stands.recorded_by, stands.row.recorded_at) == ("Coordinator", clock.now)
     assert (stands.row.version, stands.row.signed_on, stands.row.health_data_at) == (
@@ -179,7 +184,7 @@ def test_withdrawn_for_good_after_that_no_consent_stands(any_clinic, clock):
         clock.move(hours=1)
         if not hour:
             take_back(any_clinic)
-    assert [(entry.row.told, entry.is_restored) for entry in entries(any_clinic)] == [
+    assert [(entry.row.information, entry.is_restored) for entry in entries(any_clinic)] == [
         ("told 1", True),
         ("told 0", False),
     ]

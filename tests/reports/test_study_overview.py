@@ -230,7 +230,7 @@ def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic:
 def test_costly_figures_are_renewed_seldom(clinic: Clinic, clock: Clock) -> None:
     study_overview.renew_due(clinic.app_context)
     with transaction(clinic.app_context.engine) as session:
-        session.get_one(StudyFigures, PLAN).took = 20.0
+        session.get_one(StudyFigures, PLAN).computing_seconds = 20.0
     clock.move(minutes=30)
     assert study_overview.renew_due(clinic.app_context) == 0
     clock.move(minutes=4)
@@ -240,6 +240,6 @@ def test_costly_figures_are_renewed_seldom(clinic: Clinic, clock: Clock) -> None
 @pytest.mark.parametrize("stored", [{}, {"enrolled": 1}])
 def test_figures_of_another_version_are_none(clinic: Clinic, clock: Clock, stored: dict[str, int]) -> None:
     with transaction(clinic.app_context.engine) as session:
-        session.add(StudyFigures(plan=PLAN, at=clock.now, took=0.1, figures=stored))
+        session.add(StudyFigures(plan=PLAN, at=clock.now, computing_seconds=0.1, figures=stored))
     with transaction(clinic.app_context.engine) as session:
         assert study_overview.latest_figures(clinic.app_context.unit_of_work(session), PLAN) is None

@@ -190,7 +190,7 @@ def haemorrhage(clinic: Clinic) -> None:
             grade=4,
             attribution=("radiotherapy",),
             serious=True,
-            known_at=work.now,
+            awareness_time=work.now,
             action="packed",
         )
         shown = factories.shown_alerts(work, alerts[0].source)

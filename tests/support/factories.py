@@ -131,7 +131,7 @@ def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: flo
     row = Shift(
         plan=plan,
         staff_id=person.id,
-        place=place,
+        kind=place,
         starts_at=work.now - timedelta(hours=1),
         ends_at=work.now + timedelta(days=days),
     )

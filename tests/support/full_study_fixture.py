@@ -38,7 +38,8 @@ STRANGER = "+8618694075713"
 # Columns with typed text, and what they must hold after ``build_full_study``: a new column belongs here or in UNTYPED.
 TYPED: Mapping[str, str] = {
     **dict.fromkeys(
-        ("alert_note.text", "phone_call.text", "consent.told", "endoscopy.finding", "grading.action"), WORDS
+        ("alert_note.text", "phone_call.text", "consent.information", "endoscopy.finding", "grading.action_taken"),
+        WORDS,
     ),
     **dict.fromkeys(
         (

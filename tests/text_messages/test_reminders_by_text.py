@@ -69,7 +69,7 @@ def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(
     reminded(texter.kinds.count("question") + 1)
     assert texter.got[-1] == first
     row = texter.write("0")
-    assert (row.what, row.why) == ("answer", "")
+    assert (row.kind, row.reason) == ("answer", "")
     newest = {answer.item: answer for answer in clinic.rows(Answer)}
     assert (newest.pop("bleed").at, len(newest)) == (clock.now, answered - 1)
     assert {answer.state for answer in newest.values()} <= {"withdrawn"}

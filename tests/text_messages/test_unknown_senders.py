@@ -108,7 +108,7 @@ def test_filing_makes_it_the_participants_alert_and_never_an_answer(any_clinic: 
     number = store_emergency_text(any_clinic)
     assign(any_clinic, number)
     (row,) = any_clinic.rows(IncomingMessage)
-    assert (row.participant_id, row.what, row.read_by) == (
+    assert (row.participant_id, row.kind, row.read_by) == (
         any_clinic.participant_id,
         "unmatched",
         any_clinic.coordinator.id,

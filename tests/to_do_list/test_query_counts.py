@@ -51,7 +51,7 @@ def busy(app_context: AppContext, clock: Clock, number: int, first: int) -> None
             session.add_all(waiting(work, person))
             way = factories.form(work, session.get_one(Participant, person))
             paper = session.get_one(Assessment, way.assessment_id)
-            paper.mode, paper.submitted_at, paper.entered_by = "paper", work.now, 1
+            paper.completion_mode, paper.submitted_at, paper.entered_by = "paper", work.now, 1
     for person in ids:
         alert(app_context, person, "E01", 3, clock.now - timedelta(minutes=person))
         alert(app_context, person, "E01", 3, clock.now, acknowledged_at=clock.now, acknowledged_by=1)

@@ -29,16 +29,16 @@ SIGNED_SHAPES: SignedShapes = {
         "source",
         "event",
         "terms",
-        "term",
+        "ctcae_term",
         "other_term",
         "onset",
-        "grade",
+        "ctcae_grade",
         "from",
         "attribution",
         "serious",
         "not_serious",
-        "known_at",
-        "action",
+        "awareness_time",
+        "action_taken",
         "none_reason",
     )
 }
@@ -59,7 +59,7 @@ class GradingDraft:
     grade: int | None = None
     attribution: tuple[str, ...] = ()
     serious: bool | None = None
-    known_at: datetime | None = None
+    awareness_time: datetime | None = None
     action: str = ""
     event_id: int | None = None
     from_on: date | None = None
@@ -155,7 +155,7 @@ def sign_grading(
     work.session.flush()
     content = signed_content(row, event)
     signatures.sign(work, confirmed, "assessed", row, content, SIGNED_SHAPES, participant_id=participant.id)
-    new = {"grade": row.grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
+    new = {"grade": row.ctcae_grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
     work.record("grading.signed", row, participant_id=participant.id, new=new, reason=row.not_serious)
     return GradingResult(True, row.adverse_event_id)
 
@@ -167,16 +167,16 @@ def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
         "source": row.source,
         "event": row.adverse_event_id,
         "terms": event.terms if event else "",
-        "term": event.term if event else "",
+        "ctcae_term": event.ctcae_term if event else "",
         "other_term": event.other_term if event else "",
         "onset": event.onset_date.isoformat() if event else None,
-        "grade": row.grade,
+        "ctcae_grade": row.ctcae_grade,
         "from": row.from_on.isoformat() if row.from_on else None,
         "attribution": sorted(row.attribution),
         "serious": row.serious,
         "not_serious": row.not_serious,
-        "known_at": row.known_at.astimezone(UTC).isoformat() if row.known_at else None,
-        "action": row.action,
+        "awareness_time": row.awareness_time.astimezone(UTC).isoformat() if row.awareness_time else None,
+        "action_taken": row.action_taken,
         "none_reason": row.none_reason,
     }
 
@@ -230,7 +230,7 @@ def _get_event(work: UnitOfWork, event_id: int) -> AdverseEvent:
 def _term_of(work: UnitOfWork, draft: GradingDraft) -> Term | None:
     """Return the CTCAE term of a draft, or None if it is unknown."""
     event = work.session.get(AdverseEvent, draft.event_id) if draft.event_id else None
-    return work.catalogue.terms.terms.get(event.term if event else draft.term)
+    return work.catalogue.terms.terms.get(event.ctcae_term if event else draft.term)
 
 
 def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
@@ -279,9 +279,9 @@ def _grade_problems(work: UnitOfWork, draft: GradingDraft) -> dict[str, str]:
         fields["serious"] = "death_is_serious"
     if draft.serious:
         fields["action"] = "" if draft.action.strip() else "action"
-        fields["known_at"] = "known_at" if draft.known_at is None else ""
-        if draft.known_at is not None and draft.known_at > work.now:
-            fields["known_at"] = "known_in_future"
+        fields["awareness_time"] = "awareness_time" if draft.awareness_time is None else ""
+        if draft.awareness_time is not None and draft.awareness_time > work.now:
+            fields["awareness_time"] = "known_in_future"
     return fields
 
 
@@ -304,7 +304,7 @@ def _find_or_record_event(
     event = AdverseEvent(
         participant_id=participant.id,
         terms=work.catalogue.terms.id,
-        term=draft.term,
+        ctcae_term=draft.term,
         other_term=draft.other_term.strip() if work.catalogue.terms.terms[draft.term].specify else "",
         onset_date=draft.onset_date,
         source=case_key,
@@ -312,7 +312,7 @@ def _find_or_record_event(
         made_by=work.actor.id,
     )
     work.session.add(event)
-    new = {"term": event.term, "onset": draft.onset_date.isoformat(), "source": case_key}
+    new = {"term": event.ctcae_term, "onset": draft.onset_date.isoformat(), "source": case_key}
     work.record("adverse_event.recorded", event, participant_id=participant.id, new=new)
     return event
 
@@ -324,15 +324,15 @@ def _grading_values(work: UnitOfWork, participant: Participant, draft: GradingDr
     """
     asked = draft.serious is False and seriousness.signs_of_seriousness(work, participant, draft.grade, case_key)
     if draft.none_reason:
-        return {"attribution": [], "none_reason": draft.none_reason, "action": draft.action.strip()}
+        return {"attribution": [], "none_reason": draft.none_reason, "action_taken": draft.action.strip()}
     return {
-        "grade": draft.grade,
+        "ctcae_grade": draft.grade,
         "from_on": draft.from_on if draft.event_id else draft.onset_date,
         "attribution": [one for one in ATTRIBUTIONS if one in draft.attribution],
         "serious": bool(draft.serious),
-        "known_at": draft.known_at if draft.serious else None,
+        "awareness_time": draft.awareness_time if draft.serious else None,
         "not_serious": draft.not_serious.strip() if asked else "",
-        "action": draft.action.strip(),
+        "action_taken": draft.action.strip(),
     }
 
 
@@ -349,7 +349,7 @@ def _conflicting_grading(
     if row is None:
         return GradingResult(False)
     event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
-    term = event.term if event else ""
+    term = event.ctcae_term if event else ""
     typed = _grading_values(work, participant, draft, case_key)
     same = all(getattr(row, name) == value for name, value in typed.items())
     mine = row.staff_id == work.actor.id and row.source == case_key

@@ -115,11 +115,11 @@ class AlertPage:
 
     ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
 
-    ``missed``: the form whose silence raised them; then ``call_task_id`` is the open phone task, and ``last_answer_at`` when
-    the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
-    by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is of
-    an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's advice.
-    ``previous_at``, ``baseline_at``: when the forms were answered that the answers are compared with, if known.
+    ``missed``: the form whose silence raised them; then ``call_task_id`` is the open phone task, and ``last_answer_at``
+    when the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that
+    came by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is
+    of an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's
+    advice. ``previous_at``, ``baseline_at``: when the forms were answered that the answers are compared with, if known.
     """
 
     case: AlertCase
@@ -211,7 +211,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         shown_ids=[row.id for row in rows if row.closed_at is None],
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
-        mode=(assessment.mode or "") if assessment else "",
+        mode=(assessment.completion_mode or "") if assessment else "",
         entered_by=staff_accounts.staff_names(work).get((assessment.entered_by if assessment else None) or 0, ""),
         language_used=(assessment.language or "") if assessment else "",
         plan_version=rows[-1].plan_version,

@@ -54,13 +54,13 @@ def unread_condition() -> ColumnElement[bool]:
     understood: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in UNDERSTOOD_KINDS]
     return and_(
         IncomingMessage.read_at.is_(None),
-        or_(IncomingMessage.what.not_in(understood), IncomingMessage.level > literal_column(str(int(Level.NONE)))),
+        or_(IncomingMessage.kind.not_in(understood), IncomingMessage.level > literal_column(str(int(Level.NONE)))),
     )
 
 
 def is_unread(row: IncomingMessage) -> bool:
     """The same of one row."""
-    return row.read_at is None and (row.what not in UNDERSTOOD_KINDS or row.level > Level.NONE)
+    return row.read_at is None and (row.kind not in UNDERSTOOD_KINDS or row.level > Level.NONE)
 
 
 def unread_count(work: UnitOfWork) -> int:
@@ -76,10 +76,10 @@ def open_message(work: UnitOfWork, row: IncomingMessage) -> IncomingText:
         at=row.received_at,
         text=work.vault.open(row.text_sealed),
         channel=row.channel,
-        what=row.what,
-        why=row.why,
+        what=row.kind,
+        why=row.reason,
         level=Level(row.level),
-        flags=red_flags_of(row.hits),
+        flags=red_flags_of(row.red_flags),
         unread=is_unread(row),
         read_at=row.read_at,
         read_by=reader.name if reader else "",

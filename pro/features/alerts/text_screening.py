@@ -51,7 +51,7 @@ def keep_text(
         text_sealed=work.vault.seal(text.replace("\0", "")),
         participant_id=participant.id if participant else None,
         assessment_id=assessment.id if assessment else None,
-        what=what,
+        kind=what,
         received_at=work.now,
     )
     work.session.add(row)
@@ -130,7 +130,7 @@ def note_flags(
     died makes a call task, and no message is sent until that call was made.
     """
     inbound.level = int(found.level)
-    inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
+    inbound.red_flags = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
     if participant is None:
         return None
     alert = raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
@@ -192,7 +192,7 @@ def raise_text_alert(
         suspects="free_text",
         basis="",
         plan_version=plan.version if plan else "",
-        inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.hits], "channel": inbound.channel},
+        inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.red_flags], "channel": inbound.channel},
         unresolved=[],
         advice=advice if assessment else "",
         raised_at=work.now,

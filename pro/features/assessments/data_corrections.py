@@ -32,8 +32,8 @@ SIGNED_SHAPES: SignedShapes = {1: ("form", "item", "answer", "old", "value", "he
 class CorrectionRequest:
     """The content of a correction request.
 
-    ``value``: None for "not answered". ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the participant
-    confirmed the correct answer.
+    ``value``: None for "not answered". ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the
+    participant confirmed the correct answer.
     """
 
     item: str

@@ -79,9 +79,9 @@ def find_expected_form(
 ) -> ExpectedForm | None:
     """Return the expected form that a form entered now counts for, or None.
 
-    ``expected_form_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan or an
-    expected form of another participant, RecordFrozen, NotAllowed("died" | "plan_gone"), and NotAllowed("withdrawn")
-    unless it is a form at the withdrawal, which only staff may enter.
+    ``expected_form_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan
+    or an expected form of another participant, RecordFrozen, NotAllowed("died" | "plan_gone"), and
+    NotAllowed("withdrawn") unless it is a form at the withdrawal, which only staff may enter.
     """
     plan = work.catalogue.plan_or_none(participant.plan)
     if plan is None:
@@ -229,7 +229,7 @@ def apply_correction(
 
 def is_paper_form(assessment: Assessment) -> bool:
     """Return True for a submitted form that was entered from paper."""
-    return assessment.mode == "paper" and assessment.submitted_at is not None
+    return assessment.completion_mode == "paper" and assessment.submitted_at is not None
 
 
 def _withdrawal_visits(plan: StudyPlan) -> list[str]:
@@ -286,7 +286,7 @@ def _open_form(
     work: UnitOfWork, assessment: Assessment, mode: str, answered_by: str, answered_at: datetime, now: EntryState
 ) -> None:
     """Set mode, person and time on a form that staff enter, and open it."""
-    assessment.mode = mode
+    assessment.completion_mode = mode
     assessment.answered_by = form_access.most_assisted(assessment.answered_by if now.answers else None, answered_by)
     assessment.answered_at = answered_at
     assessment.entered_by = work.actor.id

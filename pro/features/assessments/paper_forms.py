@@ -59,8 +59,8 @@ class QuestionnaireLayout:
     """An instrument as a page for data entry.
 
     ``state``: the ``EntryState.state`` when the page was shown. ``begun_at``: when the participant started this form,
-    with ``there`` items answered. ``last_at``: when the last submitted form was answered. ``expected_form_id``: the expected
-    form that it must count for, None if staff may choose.
+    with ``there`` items answered. ``last_at``: when the last submitted form was answered. ``expected_form_id``: the
+    expected form that it must count for, None if staff may choose.
     """
 
     participant: Participant
@@ -189,7 +189,11 @@ def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPa
     query = (
         select(Assessment, Participant)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(Assessment.mode == "paper", Assessment.submitted_at.is_not(None), Assessment.verified_at.is_(None))
+        .where(
+            Assessment.completion_mode == "paper",
+            Assessment.submitted_at.is_not(None),
+            Assessment.verified_at.is_(None),
+        )
         .order_by(Assessment.submitted_at, Assessment.id)
     )
     names = staff_accounts.staff_names(work)

@@ -137,7 +137,7 @@ def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[Aud
         raise NotAllowed("too_many")
     seals: dict[int, str] = {}
     for part in _batches([event.id for event in events]):
-        query = select(Seal.event_id, Seal.digest).where(Seal.event_id.in_(part))
+        query = select(Seal.audit_entry_id, Seal.digest).where(Seal.audit_entry_id.in_(part))
         seals |= {row.event_id: row.digest for row in work.session.execute(query)}
     lines = _audit_lines(work, events, language, seals)
     said = {

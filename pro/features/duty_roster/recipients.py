@@ -34,7 +34,7 @@ class DutyState:
         holding = {
             duty.staff_id
             for duty in self.duties
-            if (duty.plan, duty.place) == (plan_id, place) and duty.starts_at <= at < duty.ends_at
+            if (duty.plan, duty.kind) == (plan_id, place) and duty.starts_at <= at < duty.ends_at
         }
         return [person for person in self.staff if person.id in holding - self._absent_ids(at)]
 

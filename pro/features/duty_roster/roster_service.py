@@ -185,12 +185,12 @@ def hand_over_shift(
     if problems or requested is None or person_id is None:
         raise BadData("duty", fields=problems)
     part = Interval(max(requested.starts, _this_minute(work)), requested.ends)
-    _require_free(work, duty.plan, duty.place, person_id, part, except_id=duty.id)
+    _require_free(work, duty.plan, duty.kind, person_id, part, except_id=duty.id)
     if not both_places:
-        _require_one_place(work, duty.plan, duty.place, person_id, part)
+        _require_one_place(work, duty.plan, duty.kind, person_id, part)
     _end_shift(work, duty, "handed over")
     rest = [_keep_part(work, duty, left) for left in subtract_intervals(held, [part])]
-    return [kept for kept in rest if kept] + [_store_shift(work, duty.plan, person_id, duty.place, part)]
+    return [kept for kept in rest if kept] + [_store_shift(work, duty.plan, person_id, duty.kind, part)]
 
 
 def add_absence(
@@ -231,7 +231,7 @@ def read_shift(work: UnitOfWork, duty_id: int) -> EditableShift:
     """Return a shift that can still be changed; NotFound, NotAllowed("changed" | "past")."""
     duty = _require_changeable(work, work.session.get(Shift, duty_id))
     interval = Interval(duty.starts_at, duty.ends_at)
-    return EditableShift(duty.id, duty.plan, duty.place, _staff_name(work, duty.staff_id), interval)
+    return EditableShift(duty.id, duty.plan, duty.kind, _staff_name(work, duty.staff_id), interval)
 
 
 def eligible_staff(work: UnitOfWork) -> list[StaffMember]:
@@ -428,7 +428,7 @@ def _require_free(
     for duty in shifts_within(work, interval, plan_id):
         # A shift does not count while its holder is absent, so another person may take the place then.
         if (
-            duty.place == place
+            duty.kind == place
             and duty.id != except_id
             and any(part.overlaps(interval) for part in covered_intervals(duty, away))
         ):
@@ -442,7 +442,7 @@ def _require_one_place(work: UnitOfWork, plan_id: str, place: str, person_id: in
     Otherwise the next escalation step would reach the same phone again.
     """
     for duty in shifts_within(work, interval, plan_id):
-        if duty.staff_id == person_id and duty.place != place:
+        if duty.staff_id == person_id and duty.kind != place:
             whose = RosterConflict(_staff_name(work, person_id), Interval(duty.starts_at, duty.ends_at))
             raise BadData("duty", fields={"person": "holds_other_place"}, whose=whose)
 
@@ -483,12 +483,12 @@ def _staff_name(work: UnitOfWork, staff_id: int) -> str:
 def _audit_facts(row: Shift | Absence) -> dict[str, object]:
     """Return the content of a shift or absence for the audit trail."""
     facts = {"staff": row.staff_id, "starts": row.starts_at.isoformat(), "ends": row.ends_at.isoformat()}
-    return {"place": row.place, **facts} if isinstance(row, Shift) else facts
+    return {"place": row.kind, **facts} if isinstance(row, Shift) else facts
 
 
 def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, interval: Interval) -> Shift:
     """Store and return a shift."""
-    duty = Shift(plan=plan_id, staff_id=person_id, place=place, starts_at=interval.starts, ends_at=interval.ends)
+    duty = Shift(plan=plan_id, staff_id=person_id, kind=place, starts_at=interval.starts, ends_at=interval.ends)
     work.session.add(duty)
     work.record("shift.put", duty, new=_audit_facts(duty))
     return duty
@@ -502,7 +502,7 @@ def _end_shift(work: UnitOfWork, duty: Shift, reason: str) -> None:
 
 def _keep_part(work: UnitOfWork, duty: Shift, part: Interval) -> Shift | None:
     """Store ``part`` of a cancelled shift for its holder; None if the part is empty."""
-    return _store_shift(work, duty.plan, duty.staff_id, duty.place, part) if part.starts < part.ends else None
+    return _store_shift(work, duty.plan, duty.staff_id, duty.kind, part) if part.starts < part.ends else None
 
 
 def _store_absence(work: UnitOfWork, person_id: int, interval: Interval) -> Absence:
@@ -516,7 +516,7 @@ def _store_absence(work: UnitOfWork, person_id: int, interval: Interval) -> Abse
 def _uncovered_intervals(work: UnitOfWork, plan: StudyPlan, span: Interval) -> list[Interval]:
     """Return the parts of ``span`` without a present person on call."""
     away = absences_by_person(work, span)
-    on_call = [duty for duty in shifts_within(work, span, plan.id) if duty.place == "on_call"]
+    on_call = [duty for duty in shifts_within(work, span, plan.id) if duty.kind == "on_call"]
     return subtract_intervals(span, [part for duty in on_call for part in covered_intervals(duty, away)])
 
 
@@ -535,4 +535,4 @@ def _roster_lines(duty: Shift, name: str, away: list[Interval]) -> list[RosterLi
     whole = Interval(duty.starts_at, duty.ends_at)
     present = subtract_intervals(whole, away)
     parts = [(part, False) for part in present] + [(part, True) for part in subtract_intervals(whole, present)]
-    return [RosterLine(duty.id, duty.place, name, part, is_away) for part, is_away in parts]
+    return [RosterLine(duty.id, duty.kind, name, part, is_away) for part, is_away in parts]

@@ -163,11 +163,11 @@ class Desk:
             query = select(AdverseEvent).where(
                 AdverseEvent.participant_id == person.id,
                 AdverseEvent.end_date.is_(None),
-                AdverseEvent.term.in_(PASSING_TERMS),
+                AdverseEvent.ctcae_term.in_(PASSING_TERMS),
             )
             for event in work.session.scalars(query.order_by(AdverseEvent.id)):
                 gradings.end_event(work, event.id, local_date(work.now, person.time_zone))
-                self.recorded.pop((person.id, event.term), None)
+                self.recorded.pop((person.id, event.ctcae_term), None)
 
     def _draft(self, person: Participant, alerts: Sequence[Alert]) -> GradingDraft:
         """Return what the investigator records of a case: the loudest symptom that is not known yet."""

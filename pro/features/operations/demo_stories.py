@@ -243,7 +243,9 @@ def _enter_paper(
 def _verify_paper(timeline: Timeline, form: Assessment, given: Mapping[str, Value | None]) -> None:
     """Verify a paper form; one answer was typed wrong in the first of them."""
     with timeline.acting("nurse") as work:
-        first = work.session.scalar(select(Assessment.id).where(Assessment.mode == "paper").order_by(Assessment.id))
+        first = work.session.scalar(
+            select(Assessment.id).where(Assessment.completion_mode == "paper").order_by(Assessment.id)
+        )
         typed = given["Q12"]
         wrong = first == form.id and isinstance(typed, int)
         corrections = {"Q12": 1 if typed == 2 else 2} if wrong else {}
@@ -306,7 +308,7 @@ def _grade_ulcer(timeline: Timeline, person: Person) -> None:
             grade=3,
             attribution=("radiotherapy",),
             serious=True,
-            known_at=work.now,
+            awareness_time=work.now,
             action=ADMITTED,
         )
         shown = [alert.id for alert in alert_service.unseen_alerts(work, source, ())]

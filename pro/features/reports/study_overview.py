@@ -71,13 +71,15 @@ def renew_due(app_context: AppContext) -> int:
             took = perf_counter() - start
         renewed += _store_figures(
             app_context,
-            StudyFigures(plan=plan.id, at=work.now, took=took, figures=study_figures.figures_to_json(figures)),
+            StudyFigures(
+                plan=plan.id, at=work.now, computing_seconds=took, figures=study_figures.figures_to_json(figures)
+            ),
         )
     return renewed
 
 
 def _renewal_interval(row: StudyFigures) -> timedelta:
-    return max(RENEWAL_INTERVAL, timedelta(seconds=COUNTING_SHARE * row.took))
+    return max(RENEWAL_INTERVAL, timedelta(seconds=COUNTING_SHARE * row.computing_seconds))
 
 
 def _store_figures(app_context: AppContext, row: StudyFigures) -> int:

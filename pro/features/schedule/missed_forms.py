@@ -146,9 +146,9 @@ def log_call(
 ) -> PhoneCall:
     """Store a call made ``at`` (UTC), for a task or to a participant, and return it.
 
-    Without ``call_task_id`` it counts for the participant's open task. ``source``: of the alerts that the call was about. An
-    unanswered call or a wrong number moves the task to the next suitable time; any other outcome ends it. A death is
-    only noted here: staff record its date.
+    Without ``call_task_id`` it counts for the participant's open task. ``source``: of the alerts that the call was
+    about. An unanswered call or a wrong number moves the task to the next suitable time; any other outcome ends it. A
+    death is only noted here: staff record its date.
 
     Raise NotFound("task"), BadData("call", fields=...) for a time in the future or long past, a missing or unknown
     outcome, or a long text.

@@ -45,8 +45,8 @@ def normalize_number(typed: str) -> str:
 def number_problem(work: UnitOfWork, plan_id: str, number: str, own_id: int | None = None) -> str:
     """Return why a participant number is refused, or "".
 
-    One of "participant_number_shape" (by the pattern of the study plan), "participant_number_person", "taken". ``own_id``: the
-    participant who has the number already.
+    One of "participant_number_shape" (by the pattern of the study plan), "participant_number_person", "taken".
+    ``own_id``: the participant who has the number already.
     """
     plan = work.catalogue.plans.get(plan_id)
     if plan is None or len(number) > NUMBER_LENGTH or not re.fullmatch(plan.participant_number_pattern, number):

@@ -275,7 +275,7 @@ def _received_entries(work: UnitOfWork, rows: Sequence[IncomingMessage], languag
 def _understood_as(work: UnitOfWork, row: IncomingMessage, language: str) -> str:
     """Return the question and the answer that a text was read as, or ""."""
     assessment = work.session.get(Assessment, row.assessment_id) if row.assessment_id else None
-    if assessment is None or row.what != "answer":
+    if assessment is None or row.kind != "answer":
         return ""
     item = work.catalogue.shown_instrument(assessment.instrument).items.get(row.item)
     if item is None:

@@ -285,7 +285,7 @@ def _raise_alert(work: UnitOfWork, row: IncomingMessage, person: Participant) ->
     """
     if not text_screening.has_alert(work, row):
         text_screening.raise_text_alert(work, row, person)
-    flags = message_reading.red_flags_of(row.hits)
+    flags = message_reading.red_flags_of(row.red_flags)
     if any((flag.class_id, flag.status) == ("death", "affirmed") for flag in flags):
         text_screening.report_death(work, row, person)
 

@@ -118,7 +118,7 @@ def _tasks(work: UnitOfWork, to_do_list: ToDoList) -> Iterator[ToDoEntry]:
     for event in to_do_list.serious:
         is_late = event.report_by < now
         group = NOW if is_late else TODAY
-        yield ToDoEntry("serious", group, Level.URGENT, event.known_at, event, _may(work, "serious"))
+        yield ToDoEntry("serious", group, Level.URGENT, event.awareness_time, event, _may(work, "serious"))
     for look in to_do_list.endoscopies:
         yield ToDoEntry("endoscopies", NOW, Level.WATCH, look.requested_at, look, _may(work, "endoscopies"))
     for card in to_do_list.locked_cards:

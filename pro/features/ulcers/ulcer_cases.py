@@ -184,7 +184,7 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
         "state": found.state,
         "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
         "endoscopies": [
-            [row.id, str(row.done_on or ""), row.result, row.grade, row.finding, row.cancelled_at is not None]
+            [row.id, str(row.done_on or ""), row.result, row.ctcae_grade, row.finding, row.cancelled_at is not None]
             for row in (one.row for one in found.endoscopies)
         ],
         "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
@@ -242,7 +242,7 @@ def read_cases(
 
 def ulcer_term_condition(plan: StudyPlan) -> ColumnElement[bool]:
     """Return the condition for adverse events that the stopping rule counts as ulcers."""
-    return AdverseEvent.term.in_(plan.stopping.terms if plan.stopping else ())
+    return AdverseEvent.ctcae_term.in_(plan.stopping.terms if plan.stopping else ())
 
 
 def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[DecisionRecord, ...]]:
@@ -329,12 +329,14 @@ def _clinician_grades(
     terms: dict[int, str] = {}
     for row, event in work.session.execute(query):
         of_event[event.id].append(row)
-        terms[event.id] = event.term
+        terms[event.id] = event.ctcae_term
     found: dict[int, list[UlcerGrade]] = defaultdict(list)
     for event_id, rows in of_event.items():
         for row in adverse_events.current_grades(rows):
-            if row.grade is not None and row.from_on is not None:
-                one = UlcerGrade(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id])
+            if row.ctcae_grade is not None and row.from_on is not None:
+                one = UlcerGrade(
+                    row.ctcae_grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id]
+                )
                 found[row.participant_id].append(one)
     return found
 
@@ -362,7 +364,7 @@ def _build_case(
     if plan.stopping is not None:
         counted = stopping_rule.ulcer_counts(
             confirmed=bool(confirmed) or state == "confirmed",
-            grades=[look.grade for look in standing],
+            grades=[look.ctcae_grade for look in standing],
             judged=[one.grade for one in judged],
             least=plan.stopping.grade,
         )
@@ -386,9 +388,9 @@ def _build_case(
 def _endoscopy_grades(standing: Sequence[Endoscopy], names: Mapping[int, str]) -> list[UlcerGrade]:
     """Return the grades of endoscopies that found an ulcer."""
     return [
-        UlcerGrade(look.grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
+        UlcerGrade(look.ctcae_grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
         for look in standing
-        if look.grade is not None and look.done_on is not None
+        if look.ctcae_grade is not None and look.done_on is not None
     ]
 
 

@@ -294,13 +294,13 @@ def _grading_form(matter: GradingSubject, typed: Typed) -> GradingForm:
     form.report_hours = request_context.app_context().catalogue.terms.report_hours
     if typed is None:
         form.term.data = suggested[0] if suggested else ""
-        form.known_at.data = typed_moments.local_now()
+        form.awareness_time.data = typed_moments.local_now()
     known = [] if matter.event_id else gradings.ongoing_events(work, matter.person_id)
     named = [(str(event.id), adverse_event_log.event_name(work, event, language)) for event in known]
     form.offer([(key, _term_label(key, words)) for key in words], suggested, named)
     if matter.event_id:
         form.event.data = str(matter.event_id)
-    terms = {event.id: event.term for event in known} | {matter.event_id or 0: matter.term}
+    terms = {event.id: event.ctcae_term for event in known} | {matter.event_id or 0: matter.term}
     term = terms.get(form.event_id, "") if form.event_id else form.chosen
     form.grade.choices = choices((str(grade), text) for grade, text in _grade_meanings(term, words).items())
     form.seen.data = str(gradings.newest_grading_id(work, matter.person_id))

@@ -56,7 +56,7 @@ class ServiceCheckedForm(FlaskForm):
         wrong = {}
         for field in self:
             if isinstance(field, DateField) and field.raw_data and field.raw_data[0] and field.data is None:
-                wrong[field.name] = "known_at" if isinstance(field, DateTimeLocalField) else "date_needed"
+                wrong[field.name] = "awareness_time" if isinstance(field, DateTimeLocalField) else "date_needed"
         return wrong
 
 
@@ -89,7 +89,7 @@ class GradingForm(ServiceCheckedForm):
     # Shown once the service asked for it; ``serious_signs`` are the words of what it found.
     not_serious = TextAreaField(N_("Reason why it is not a serious adverse event"))
     serious_signs: tuple[str, ...] = ()
-    known_at = DateTimeLocalField(N_("Date and time the site became aware (SAE)"), format=list(TYPED_MOMENTS))
+    awareness_time = DateTimeLocalField(N_("Date and time the site became aware (SAE)"), format=list(TYPED_MOMENTS))
     action = TextAreaField(N_("Action taken"))
     password = PasswordField(N_("Your password (as signature)"))
 
@@ -117,7 +117,7 @@ class GradingForm(ServiceCheckedForm):
     def grading_draft(self) -> GradingDraft:
         """What was typed, for the service."""
         serious = {"yes": True, "no": False}.get(self.serious.data or "")
-        known: datetime | None = self.known_at.data
+        known: datetime | None = self.awareness_time.data
         return GradingDraft(
             term=self.chosen,
             other_term=self.other_term.data or "",
@@ -125,7 +125,7 @@ class GradingForm(ServiceCheckedForm):
             grade=posted_row_number(self.grade.data),
             attribution=tuple(self.attribution.data or ()),
             serious=serious,
-            known_at=known.replace(tzinfo=ZoneInfo(request_context.state().zone)) if known else None,
+            awareness_time=known.replace(tzinfo=ZoneInfo(request_context.state().zone)) if known else None,
             action=self.action.data or "",
             event_id=self.event_id,
             from_on=self.from_on.data,

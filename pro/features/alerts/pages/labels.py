@@ -70,7 +70,7 @@ CARE_REFUSALS: Mapping[str, str] = {
     "death_is_serious": N_("Grade 5 means death and is always serious."),
     "action": N_("For a serious adverse event, enter the action taken."),
     "action_too_long": N_("The text is too long: at most 4000 characters."),
-    "known_at": N_("Enter the date and time the site became aware of the serious adverse event."),
+    "awareness_time": N_("Enter the date and time the site became aware of the serious adverse event."),
     "known_in_future": N_("This time is in the future. Check it."),
     "none_text": N_("Enter why there is no adverse event."),
     "password": N_("Enter your password to sign."),

@@ -106,7 +106,9 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
     except NotAllowed as refusal:
         return _render_entry(sheet, form, typed, 409, refusal.why)
     case = alert_list.case_of(request_context.work(), alert_service.case_key_of(assessment), request_context.language())
-    return _redirect_after_entry(participant_id, case, "entered_paper" if assessment.mode == "paper" else "entered")
+    return _redirect_after_entry(
+        participant_id, case, "entered_paper" if assessment.completion_mode == "paper" else "entered"
+    )
 
 
 @staff_page(

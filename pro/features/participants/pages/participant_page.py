@@ -270,7 +270,7 @@ def _form_row(
             for scale in order
             if scale in scores
         ],
-        mode=assessment.mode or "",
+        mode=assessment.completion_mode or "",
         identified_by=assessment.identified_by or "",
         answered_by=assessment.answered_by or "",
         answered_at=assessment.answered_at,
