@@ -73,8 +73,8 @@ FROM {forms}
 """
 LINES = """
 INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory,
-                      basis, rank, known_at, steps, assessment_id, received_at, nearest, partial, out_of_window, missed_at,
-                      missing_reason, missing_note)
+                      basis, rank, known_at, steps, assessment_id, received_at, nearest, partial, out_of_window,
+                      missed_at, missing_reason, missing_note)
 SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
        CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, :long_ago, :past, :past, true, 'recorded', 9,
        :long_ago, 3, n + 100000, CASE WHEN n % 17 = 0 THEN NULL ELSE :past END, n % 17 <> 0, false, n % 13 = 0,

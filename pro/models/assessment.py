@@ -18,8 +18,9 @@ class Assessment(Base):
     in each language, fixed when the form is issued. ``context``: the clinical facts that held when the form was opened
     (docs/domain.md 3.4.5). ``evaluate_next_at``: when the worker evaluates the form unless an answer comes before.
     ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that it could not decide
-    because answers are missing. ``completion_mode``: web, sms, phone (interview) or paper. Data entry by staff sets ``entered_by``
-    and ``answered_at``, when the participant answered; ``verified_by``: who verified a paper form against the original.
+    because answers are missing. ``completion_mode``: web, sms, phone (interview) or paper. Data entry by staff sets
+    ``entered_by`` and ``answered_at``, when the participant answered; ``verified_by``: who verified a paper form
+    against the original.
 
     The status follows from the timestamps.
     """

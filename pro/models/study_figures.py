@@ -14,8 +14,8 @@ from pro.db import Base, Json, UtcDateTime
 class StudyFigures(Base):
     """Statistics of one study at the time ``at``; the worker renews them.
 
-    ``computing_seconds``: duration of the count. ``figures``: the result of ``study_figures.figures_to_json``. All values are
-    derived, so rows may be deleted.
+    ``computing_seconds``: duration of the count. ``figures``: the result of ``study_figures.figures_to_json``. All
+    values are derived, so rows may be deleted.
     """
 
     __tablename__ = "study_figures"
