@@ -119,7 +119,7 @@ def staff(page: Page, site: Site, language: str) -> None:
     save_screenshot(page, language, "duty")
 
 
-def calendar(page: Page, site: Site, language: str) -> None:
+def visit_schedule(page: Page, site: Site, language: str) -> None:
     """Draw treatment dates, visit schedule, data entry, call task, verification, test alert.
 
     Needs a signed-in page.
@@ -201,7 +201,7 @@ def main() -> None:
             desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
             page = desk.new_page()
             staff(page, site, language)
-            calendar(page, site, language)
+            visit_schedule(page, site, language)
             care(page, site, language)
             desk.close()
         browser.close()

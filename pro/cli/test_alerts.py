@@ -13,7 +13,7 @@ from pro.features.alerts import test_alerts
 
 SENTENCES = {
     "no_plan": "Unknown study.",
-    "no_drill": "This study's plan has no weekly test alert: its file has no “drill”.",
+    "no_drill": "This study's plan has no weekly test alert: its file has no “test_alert”.",
     "at_once": "Another test alert was started at the same moment. See its page.",
 }
 

@@ -207,9 +207,9 @@ def test_no_page_fails_for_an_instrument_that_is_gone(installed: InstalledFullSt
             plan,
             instruments=tuple(left),
             rules=tuple(rule for rule in plan.rules if rule.instrument in left),
-            pre_dose=None,
+            pre_dose_summary=None,
             lowering=None,
-            calendar=None,
+            visit_schedule=None,
             test_alert_settings=None,
         )
         for name, plan in catalogue.plans.items()

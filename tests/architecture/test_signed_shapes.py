@@ -15,10 +15,13 @@ from pro.features.participants import record_freezes
 from pro.features.ulcers import ulcer_cases
 from pro.models import DataCorrection, Freeze, Grading, SignedDecision
 
-GRADING = "participant source event terms ctcae_term other_term onset ctcae_grade from attribution serious not_serious awareness_time action_taken"
+GRADING = (
+    *"participant source event terms ctcae_term other_term onset ctcae_grade from attribution".split(),
+    *"serious not_serious awareness_time action_taken".split(),
+)
 # Published shapes: approved lists.
 PUBLISHED: list[tuple[SignedShapes, SignedShapes]] = [
-    (gradings.SIGNED_SHAPES, {1: (*GRADING.split(), "none_reason")}),
+    (gradings.SIGNED_SHAPES, {1: (*GRADING, "none_reason")}),
     (ulcer_cases.SIGNED_SHAPES, {1: ("plan", "participant_id", "about", "choice", "reason", "seen")}),
     (
         record_freezes.SIGNED_SHAPES,

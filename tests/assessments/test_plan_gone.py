@@ -140,7 +140,7 @@ def test_no_hours_and_no_first_aid_of_another_study_are_shown(clinic: Clinic, ap
             pages.append(phone.page)
         for page in pages:
             assert other.hours not in page
-            assert other.readers not in page
+            assert other.study_team not in page
             assert ", ." not in page
             assert "，。" not in page
         assert words.advice.keys() == other.advice.keys()

@@ -299,7 +299,7 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     second.start(second.checkin).save(bleed=4)
     clock.move(minutes=15)
     with pytest.raises(RuntimeError, match="1 alert cases"):
-        climb(with_other(ladder=None))
+        climb(with_other(escalation_steps=None))
     assert repeated_notifications(any_clinic) == FIRST
     assert "alert escalation failed source=" in caplog.text
 

@@ -278,8 +278,8 @@ def test_a_plan_without_a_sheet_has_none(clinic: Clinic) -> None:
     with form_browser.unit_of_work(clinic.app_context) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
         plan = work.catalogue.plans[person.plan]
-        assert plan.pre_dose is not None
-        assert plan.pre_dose.items[-3:] == ("weak", "jaundice", "thirst")
+        assert plan.pre_dose_summary is not None
+        assert plan.pre_dose_summary.items[-3:] == ("weak", "jaundice", "thirst")
 
 
 def test_reading_asks_as_often_however_much_there_is(clinic: Clinic) -> None:

@@ -219,7 +219,7 @@ def longest(app_context: AppContext, study: Study) -> None:
     instrument = app_context.catalogue.instruments["npc_checkin"]
     words = app_context.catalogue.words["npc_checkin", "en"].items
     plan = next(iter(app_context.catalogue.plans.values()))
-    assert plan.pre_dose is not None
+    assert plan.pre_dose_summary is not None
     said: dict[str, Any] = {}
     for name, item in instrument.items.items():
         if item.kind == "choice" and name != "selfharm":
@@ -232,7 +232,7 @@ def longest(app_context: AppContext, study: Study) -> None:
         known_weeks.enter_form(app_context, actor, study.chinese.id, "npc_checkin", {**said, "weight": kilograms})
     clock.move(days=9)
     with form_browser.unit_of_work(app_context, actor) as work:
-        for name in plan.pre_dose.items:
+        for name in plan.pre_dose_summary.items:
             clinical_facts.set_fact(work, study.chinese.id, "known_stable", said[name], item=name)
         rules = sorted(plan.rules, key=lambda rule: len(app_context.catalogue.plan_words[plan.id, "en"].rules[rule.id]))
         clinical_facts.suspect_ulcer(work, study.chinese.id, "UL1")
@@ -293,7 +293,7 @@ def test_that_it_was_drawn_is_recorded(app: Flask, app_context: AppContext, full
 
 
 def test_a_study_without_a_sheet_offers_none(app: Flask, app_context: AppContext, full_study: Study, path: str) -> None:
-    plans = {name: replace(plan, pre_dose=None) for name, plan in app_context.catalogue.plans.items()}
+    plans = {name: replace(plan, pre_dose_summary=None) for name, plan in app_context.catalogue.plans.items()}
     app.extensions["app_context"] = replace(
         app_context, catalogue=replace(app_context.catalogue, plans=MappingProxyType(plans))
     )

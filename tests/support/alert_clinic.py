@@ -82,9 +82,9 @@ class Clinic:
         """Return the same clinic with changed message rules."""
 
         def changed(plan: StudyPlan) -> StudyPlan:
-            assert plan.calendar is not None
-            rules = replace(plan.calendar.reminder_rules, **what)
-            return replace(plan, calendar=replace(plan.calendar, reminder_rules=rules))
+            assert plan.visit_schedule is not None
+            rules = replace(plan.visit_schedule.reminder_rules, **what)
+            return replace(plan, visit_schedule=replace(plan.visit_schedule, reminder_rules=rules))
 
         return self.with_plan(changed)
 

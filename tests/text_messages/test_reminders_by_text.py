@@ -16,8 +16,11 @@ from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 def by_text(clinic: Clinic) -> Clinic:
     def change(plan):
-        calendar = plan.calendar
-        return replace(plan, calendar=replace(calendar, reminder_rules=replace(calendar.reminder_rules, by="sms")))
+        visit_schedule = plan.visit_schedule
+        return replace(
+            plan,
+            visit_schedule=replace(visit_schedule, reminder_rules=replace(visit_schedule.reminder_rules, by="sms")),
+        )
 
     return clinic.with_plan(change)
 

@@ -132,8 +132,8 @@ def test_a_grade_below_that_of_the_rule_does_not_count(clinic):
 
 
 def with_mucositis(plan: StudyPlan) -> StudyPlan:
-    assert plan.stopping is not None
-    return replace(plan, stopping=replace(plan.stopping, terms=("pharyngeal_mucositis",)))
+    assert plan.stopping_rule is not None
+    return replace(plan, stopping_rule=replace(plan.stopping_rule, ctcae_terms=("pharyngeal_mucositis",)))
 
 
 def test_an_ulcer_of_a_participant_without_a_treatment_day_is_unknown(clinic):

@@ -35,13 +35,13 @@ class StoppingRule:
 
     of: int
     treated: str
-    grade: int
+    ctcae_grade: int
     steps: tuple[StoppingStep, ...]
     decision: str
     decision_days: int
     endoscopy_days: int
     demonstration: bool
-    terms: tuple[str, ...] = ()
+    ctcae_terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

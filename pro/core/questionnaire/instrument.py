@@ -51,7 +51,7 @@ class Item:
 
     id: str
     kind: Kind
-    recall: str
+    recall_period: str
     codes: tuple[int, ...] = ()
     ordinal_codes: tuple[int, ...] = ()
     minimum: Decimal | None = None
@@ -233,7 +233,7 @@ class Words:
     licence: Licence
     title: str
     minutes: int
-    recalls: Mapping[str, str]
+    recall_periods: Mapping[str, str]
     items: Mapping[str, ItemWords]
     checksum: str = ""
     staff_title: str = ""

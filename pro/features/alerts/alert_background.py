@@ -173,10 +173,10 @@ def _recorded_treatments(work: UnitOfWork, participant: Participant) -> list[Anc
 def _phase(work: UnitOfWork, plan: StudyPlan, given: list[Anchor], language: str) -> str:
     """Return the name of the last phase of the plan that has begun."""
     words = work.catalogue.plan_words.get((plan.id, language))
-    if plan.calendar is None or words is None:
+    if plan.visit_schedule is None or words is None:
         return ""
     kinds = {row.kind for row in given}
-    begun = [name for name, starts in plan.calendar.phases.items() if kinds & set(starts)]
+    begun = [name for name, starts in plan.visit_schedule.phases.items() if kinds & set(starts)]
     return words.phases[begun[-1]] if begun else ""
 
 
@@ -185,13 +185,13 @@ def _newest_doses(
 ) -> tuple[RecordedTreatment, ...]:
     """Return the newest dose of each exposure of the plan, and the newest of what is given daily."""
     words = work.catalogue.plan_words.get((plan.id, language))
-    if plan.calendar is None or words is None:
+    if plan.visit_schedule is None or words is None:
         return ()
-    kinds = plan.calendar.anchors
+    kinds = plan.visit_schedule.anchors
     daily = tuple(name for name, kind in kinds.items() if kind.projection and kind.projection.working_days)
     today = treatment_dates.local_date(work.now, participant.time_zone)
     found = []
-    for group in (*(exposure.doses for exposure in plan.calendar.exposures), daily):
+    for group in (*(exposure.doses for exposure in plan.visit_schedule.exposures), daily):
         newest = next((row for row in reversed(given) if row.kind in group), None)
         if newest is not None:
             title, most = words.anchors[newest.kind], kinds[newest.kind].most

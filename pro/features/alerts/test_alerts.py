@@ -223,7 +223,7 @@ def _start_test_alert(
     people = recipients.recipients_at_step(work, plan, Level.EMERGENCY, minutes=0)
     for person in people:
         _notify_staff(work, drill, test_alert_settings, person)
-    first = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
+    first = [step for step in plan.escalation_steps if step.level is Level.EMERGENCY and step.at_once]
     gap = any("on_call" in step.to for step in first) and not recipients.staff_on_duty(work, plan, "on_call")
     if gap or not people:
         _mark_failed(work, drill, "nobody_on_duty")

@@ -234,7 +234,11 @@ def is_paper_form(assessment: Assessment) -> bool:
 
 def _withdrawal_visits(plan: StudyPlan) -> list[str]:
     """Return the visits that take place after, or because of, a withdrawal."""
-    return [visit.id for visit in plan.calendar.visits if WITHDRAWAL in visit.outlives] if plan.calendar else []
+    return (
+        [visit.id for visit in plan.visit_schedule.visits if WITHDRAWAL in visit.continues_after]
+        if plan.visit_schedule
+        else []
+    )
 
 
 def _head_problems(

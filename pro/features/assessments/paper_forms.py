@@ -252,12 +252,12 @@ def _groups(
             parents = _parents(shape, item)
             if not parents and page_flow.is_asked(item, {}, facts) is False:
                 continue
-            recall = groups[-1][0] if groups and parents else item.recall
+            recall = groups[-1][0] if groups and parents else item.recall_period
             if not groups or groups[-1][0] != recall:
                 groups.append((recall, []))
             question = _question(shape, item, words, answers, facts, opened_by, translator)
             groups[-1][1].append(question)
-    return tuple(QuestionGroup(words.recalls.get(recall, ""), tuple(questions)) for recall, questions in groups)
+    return tuple(QuestionGroup(words.recall_periods.get(recall, ""), tuple(questions)) for recall, questions in groups)
 
 
 def _parents(shape: Instrument, item: Item) -> list[str]:

@@ -209,7 +209,7 @@ class _CaseRound:
             return self.duty.recipients_without_plan(self.work.now)
         people: dict[int, StaffMember] = {}
         for plan in self.case.plans:
-            steps = [step for step in plan.ladder if step.level is self.case.level and step.at_once]
+            steps = [step for step in plan.escalation_steps if step.level is self.case.level and step.at_once]
             # A later step has a message of its own.
             steps += [due.step for due in self._due_steps(plan) if due.at <= self.case.newest_at]
             people |= {person.id: person for person in self.duty.recipients_of(plan.id, steps, self.work.now)}
@@ -232,7 +232,7 @@ class _CaseRound:
 
     def _due_steps(self, plan: StudyPlan) -> tuple[DueStep, ...]:
         return escalation_steps.due_steps(
-            plan.ladder, self.case.level, self.case.since, self.work.now, self.hours[plan.id]
+            plan.escalation_steps, self.case.level, self.case.since, self.work.now, self.hours[plan.id]
         )
 
     def _later_steps(self) -> Iterator[DueNotice]:
@@ -296,8 +296,10 @@ class _CaseRound:
         return [one for one in self.case.notices if one.level >= self.case.level and one.queued_at >= self.case.since]
 
     def _steps_in_order(self, plan: StudyPlan) -> list[EscalationStep]:
-        first = [step for step in plan.ladder if step.level is self.case.level and step.at_once]
-        later = escalation_steps.timed_steps(plan.ladder, self.case.level, self.case.since, self.hours[plan.id])
+        first = [step for step in plan.escalation_steps if step.level is self.case.level and step.at_once]
+        later = escalation_steps.timed_steps(
+            plan.escalation_steps, self.case.level, self.case.since, self.hours[plan.id]
+        )
         return [*first, *(due.step for due in later)]
 
     def _repeats(self) -> Iterator[DueNotice]:
@@ -317,7 +319,9 @@ class _CaseRound:
         """Return the number of the repeat that is due by ``plan``, 0 before the first."""
         pause = plan.repeat_minutes.get(self.case.level, DEFAULT_REPEAT_MINUTES[self.case.level])
         hours = self.hours[plan.id]
-        return escalation_steps.due_repeat(plan.ladder, self.case.level, self.case.since, self.work.now, hours, pause)
+        return escalation_steps.due_repeat(
+            plan.escalation_steps, self.case.level, self.case.since, self.work.now, hours, pause
+        )
 
     def _repeat(self, people: Sequence[StaffMember], number: int) -> Iterator[DueNotice]:
         for person in people:

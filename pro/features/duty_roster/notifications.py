@@ -152,7 +152,9 @@ def next_escalation(
         return None
     level, raised_at, _alert = _highest_level(waiting)
     hours = escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
-    at, steps = escalation_steps.next_notice(plan.ladder, level, raised_at, work.now, hours, plan.repeat_minutes[level])
+    at, steps = escalation_steps.next_notice(
+        plan.escalation_steps, level, raised_at, work.now, hours, plan.repeat_minutes[level]
+    )
     roster = roster or recipients.read_duty_state(work)
     return NextEscalation(at, tuple(person.name for person in roster.recipients_of(plan.id, steps, at)))
 

@@ -110,7 +110,11 @@ def recipients_at_step(work: UnitOfWork, plan: StudyPlan, level: Level, *, minut
 
     Steps counted in working hours are left out; see ``recipients_of``.
     """
-    steps = [step for step in plan.ladder if step.level is level and step.minutes == minutes and not step.working_hours]
+    steps = [
+        step
+        for step in plan.escalation_steps
+        if step.level is level and step.minutes == minutes and not step.working_hours
+    ]
     return recipients_of(work, plan, steps)
 
 

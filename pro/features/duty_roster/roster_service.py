@@ -305,7 +305,7 @@ def to_utc(local: datetime, zone: str) -> datetime:
 def list_gaps(work: UnitOfWork, plan: StudyPlan, days: int = GAP_DAYS_SHOWN) -> list[RosterGap]:
     """Return the roster gaps that begin within ``days`` days from now, earliest first."""
     span = Interval(work.now, work.now + timedelta(days=max(days, DAYS_SHOWN)))
-    emergency = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
+    emergency = [step for step in plan.escalation_steps if step.level is Level.EMERGENCY and step.at_once]
     return [
         RosterGap(
             plan=plan.id,

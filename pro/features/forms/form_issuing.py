@@ -73,10 +73,10 @@ def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> 
     A link needs a study plan that asks for it and a gateway that accepts the messages ``kinds`` (by default those about
     forms).
     """
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
     takes, language = work.catalogue.gateway.accepts, participant.language
     taken = all(takes(kind, language) for kind in kinds or ("invitation", "reminder"))
-    return taken and calendar is not None and calendar.reminder_rules.by == "link"
+    return taken and visit_schedule is not None and visit_schedule.reminder_rules.by == "link"
 
 
 def issue_form(
@@ -237,16 +237,16 @@ def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
 
     A queued message must not arrive in the quiet hours of the night.
     """
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
-    if calendar is None:
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
+    if visit_schedule is None:
         return work.now + MESSAGE_LIFETIME
     zone = ZoneInfo(participant.time_zone)
-    if reminder_times.is_quiet(work.now, calendar.reminder_rules, zone):
+    if reminder_times.is_quiet(work.now, visit_schedule.reminder_rules, zone):
         # Staff who send at night mean now: the message may go out in quiet hours, but not wait.
         return work.now + NIGHT_MESSAGE_LIFETIME
     return min(
         work.now + MESSAGE_LIFETIME,
-        reminder_times.next_quiet_start(work.now, calendar.reminder_rules, zone) - timedelta(seconds=1),
+        reminder_times.next_quiet_start(work.now, visit_schedule.reminder_rules, zone) - timedelta(seconds=1),
     )
 
 

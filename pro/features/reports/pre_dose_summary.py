@@ -162,7 +162,7 @@ def read_summary(work: UnitOfWork, participant: Participant, language: str) -> P
 
     Runs a fixed number of queries.
     """
-    rule = work.catalogue.shown_plan(participant.plan).pre_dose
+    rule = work.catalogue.shown_plan(participant.plan).pre_dose_summary
     if rule is None:
         return None
     record = answer_history.read_history(work, participant, language)

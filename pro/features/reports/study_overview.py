@@ -93,7 +93,11 @@ def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
 
 def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
     """Return all statistics of one study as of now, in nine queries."""
-    order = (*plan.instruments, *(visit.id for visit in plan.calendar.visits)) if plan.calendar else plan.instruments
+    order = (
+        (*plan.instruments, *(visit.id for visit in plan.visit_schedule.visits))
+        if plan.visit_schedule
+        else plan.instruments
+    )
     enrolled, active = work.session.execute(
         select(
             func.count(),

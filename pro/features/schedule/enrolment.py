@@ -148,8 +148,12 @@ def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str
     if participant.withdrawn_at is not None:
         return
     plan = work.catalogue.plans.get(participant.plan)
-    calendar = plan.calendar if plan else None
-    stops = [kind for kind in calendar.stops if not calendar.anchors[kind].last] if calendar else []
+    visit_schedule = plan.visit_schedule if plan else None
+    stops = (
+        [kind for kind in visit_schedule.participation_end if not visit_schedule.anchors[kind].last]
+        if visit_schedule
+        else []
+    )
     if stops:
         today = local_date(work.now, participant.time_zone)
         schedule_service.set_anchors(

@@ -258,10 +258,10 @@ def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> 
     """
     if not row.mandatory or row.known_at >= row.closes_at:
         return False
-    if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
+    if plan.visit_schedule is None or row.steps or row.known_at <= row.opens_at:
         return True
-    one = schedule_service.with_reminders(plan.calendar, row, participant.time_zone)
-    return one.reminders == () or bool(form_reminders(one, plan.calendar.reminder_rules, row.known_at))
+    one = schedule_service.with_reminders(plan.visit_schedule, row, participant.time_zone)
+    return one.reminders == () or bool(form_reminders(one, plan.visit_schedule.reminder_rules, row.known_at))
 
 
 def _evaluate_rules(
@@ -343,11 +343,11 @@ def _still_covers(alert: Alert, unanswered: MissedForms) -> bool:
 
 def _at_risk(work: UnitOfWork, participant: Participant, plan: StudyPlan, row: ExpectedForm) -> bool:
     """Return True if the form closed in the weeks of risk (docs/domain.md 6, rule 4)."""
-    if plan.calendar is None:
+    if plan.visit_schedule is None:
         return False
     on = treatment_dates.local_date(row.closes_at, participant.time_zone)
     return expected_visits.is_in_risk_period(
-        plan.calendar,
+        plan.visit_schedule,
         treatment_dates.dated_anchors(treatment_dates.read_anchors(work, participant)),
         on,
         work.catalogue.working_days(plan.id),

@@ -187,39 +187,39 @@ class VisitScheduleStatus:
     unexplained: int
 
 
-def read_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedule:
+def require_visit_schedule(work: UnitOfWork, participant: Participant) -> VisitSchedule:
     """Return the visit schedule of the participant's study plan.
 
-    Raise NotFound("calendar") if all forms of the plan are issued by hand.
+    Raise NotFound("visit_schedule") if all forms of the plan are issued by hand.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    calendar = plan.calendar if plan else None
-    if calendar is None:
-        raise NotFound("calendar")
-    return calendar
+    visit_schedule = plan.visit_schedule if plan else None
+    if visit_schedule is None:
+        raise NotFound("visit_schedule")
+    return visit_schedule
 
 
 def read_treatment_dates(work: UnitOfWork, participant: Participant, language: str) -> TreatmentDates:
     """Return all recorded and projected dates of ``participant``.
 
-    Raise NotFound("calendar") without a visit schedule.
+    Raise NotFound("visit_schedule") without a visit schedule.
     """
-    calendar = read_calendar(work, participant)
+    visit_schedule = require_visit_schedule(work, participant)
     words = work.catalogue.plan_words[participant.plan, language]
     names = staff_accounts.staff_names(work)
     past = _superseded_dates(work, participant, names)
     standing = schedule_service.ordered_anchors(work, participant)
     days = schedule_service.read_days(work, participant)
     kinds = []
-    for kind_id in _kinds_in_order(calendar):
-        kind = calendar.anchors[kind_id]
+    for kind_id in _kinds_in_order(visit_schedule):
+        kind = visit_schedule.anchors[kind_id]
         recorded = tuple(_recorded_date(row, names) for row in standing if row.kind == kind_id)
         known = {day.number for day in recorded}
         kinds.append(
             DateKind(
                 id=kind_id,
                 title=words.anchors[kind_id],
-                group=_group(calendar, kind_id),
+                group=_group(visit_schedule, kind_id),
                 most=kind.most,
                 plannable=kind.plannable,
                 next_number=schedule_service.next_number(work, participant, kind_id) if kind.most else 0,
@@ -237,9 +237,9 @@ def read_treatment_dates(work: UnitOfWork, participant: Participant, language: s
         active=participant.is_active,
         today=today,
         kinds=tuple(kinds),
-        watches=_watches(calendar, kinds, words),
-        daily=_daily_treatment(calendar, kinds, today, working.has(today)) if participant.is_active else None,
-        suspected=_is_ulcer_suspected(work, participant, calendar, standing),
+        watches=_watches(visit_schedule, kinds, words),
+        daily=_daily_treatment(visit_schedule, kinds, today, working.has(today)) if participant.is_active else None,
+        suspected=_is_ulcer_suspected(work, participant, visit_schedule, standing),
     )
 
 
@@ -247,12 +247,12 @@ def list_form_changes(
     work: UnitOfWork, participant: Participant, found: ChangePreview, language: str
 ) -> tuple[FormChange, ...]:
     """Return the effect of ``found`` on the expected forms, in order of the new windows."""
-    calendar = read_calendar(work, participant)
+    visit_schedule = require_visit_schedule(work, participant)
     words = work.catalogue.plan_words[participant.plan, language]
     working = work.catalogue.working[participant.plan]
     wanted = {
         one.name: one
-        for one in expected_visits.list_expected_visits(calendar, found.anchors, participant.time_zone, working)
+        for one in expected_visits.list_expected_visits(visit_schedule, found.anchors, participant.time_zone, working)
     }
     rows: list[tuple[str, ExpectedVisit | None, ExpectedVisit | None]] = [
         *(("moved", before, after) for before, after in found.diff.moved),
@@ -282,9 +282,9 @@ def list_form_changes(
 def read_expected_forms_page(work: UnitOfWork, participant: Participant, language: str) -> ExpectedFormsPage:
     """Return all expected forms of ``participant`` with their status.
 
-    Raise NotFound("calendar") without a visit schedule.
+    Raise NotFound("visit_schedule") without a visit schedule.
     """
-    read_calendar(work, participant)
+    require_visit_schedule(work, participant)
     lines = expected_forms.read_expected_forms(work, participant, language)
     names = staff_accounts.staff_names(work)
     entries = [_form_entry(line, names) for line in lines]
@@ -301,7 +301,7 @@ def read_expected_forms_page(work: UnitOfWork, participant: Participant, languag
 def read_schedule_status(work: UnitOfWork, participant: Participant, language: str) -> VisitScheduleStatus | None:
     """Return the current status of the visit schedule; None without a visit schedule."""
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None:
+    if plan is None or plan.visit_schedule is None:
         return None
     lines = expected_forms.read_expected_forms(work, participant, language)
     coming = [line for line in lines if line.status == "not_open"]
@@ -315,17 +315,17 @@ def read_schedule_status(work: UnitOfWork, participant: Participant, language: s
     )
 
 
-def _kinds_in_order(calendar: VisitSchedule) -> Iterable[str]:
+def _kinds_in_order(visit_schedule: VisitSchedule) -> Iterable[str]:
     """Return the kinds of dates: those of periods by start and end, then the plan's order."""
-    watch = [kind for period in calendar.periods.values() for kind in (*period.starts, *period.ends)]
-    return dict.fromkeys([*watch, *calendar.anchors])
+    watch = [kind for period in visit_schedule.periods.values() for kind in (*period.starts, *period.ends)]
+    return dict.fromkeys([*watch, *visit_schedule.anchors])
 
 
-def _group(calendar: VisitSchedule, kind_id: str) -> str:
+def _group(visit_schedule: VisitSchedule, kind_id: str) -> str:
     """Return the group of a kind of date."""
-    if any(kind_id in (*period.starts, *period.ends) for period in calendar.periods.values()):
+    if any(kind_id in (*period.starts, *period.ends) for period in visit_schedule.periods.values()):
         return WATCH
-    return END if kind_id in calendar.stops else TREATMENT
+    return END if kind_id in visit_schedule.participation_end else TREATMENT
 
 
 def _recorded_date(row: Anchor, names: Mapping[int, str]) -> RecordedDate:
@@ -362,7 +362,7 @@ def _superseded_dates(
     return found
 
 
-def _watches(calendar: VisitSchedule, kinds: Sequence[DateKind], words: PlanWords) -> tuple[WatchPeriod, ...]:
+def _watches(visit_schedule: VisitSchedule, kinds: Sequence[DateKind], words: PlanWords) -> tuple[WatchPeriod, ...]:
     """Return the periods of the plan that have their own schedule."""
     return tuple(
         WatchPeriod(
@@ -371,25 +371,25 @@ def _watches(calendar: VisitSchedule, kinds: Sequence[DateKind], words: PlanWord
             kinds=tuple(kind for kind in kinds if kind.id in (*period.starts, *period.ends)),
             turns=tuple(
                 ScheduleStep(visit.series.every, (visit.series.last - visit.series.first) // visit.series.every + 1)
-                for visit in calendar.visits
+                for visit in visit_schedule.visits
                 if visit.anchor == period.id and visit.series
             ),
         )
-        for period in calendar.periods.values()
+        for period in visit_schedule.periods.values()
     )
 
 
 def _is_ulcer_suspected(
-    work: UnitOfWork, participant: Participant, calendar: VisitSchedule, rows: Iterable[Anchor]
+    work: UnitOfWork, participant: Participant, visit_schedule: VisitSchedule, rows: Iterable[Anchor]
 ) -> bool:
     """Return True if an ulcer is suspected and no recorded date sets its status."""
-    said = facts_from_anchors(calendar, dated_anchors(rows))
+    said = facts_from_anchors(visit_schedule, dated_anchors(rows))
     status = clinical_facts.current_fact(work, participant.id, "ulcer_status") or "none"
     return status == "suspected" and said.get("ulcer_status", "none") == "none"
 
 
 def _daily_treatment(
-    calendar: VisitSchedule, kinds: Sequence[DateKind], today: date, working: bool
+    visit_schedule: VisitSchedule, kinds: Sequence[DateKind], today: date, working: bool
 ) -> DailyTreatment | None:
     """Return the treatment given on every working day, from its first day until its end.
 
@@ -397,7 +397,7 @@ def _daily_treatment(
     before its planned or projected day.
     """
     for kind in kinds:
-        rule = calendar.anchors[kind.id].projection
+        rule = visit_schedule.anchors[kind.id].projection
         if rule is None or not rule.working_days or rule.every != 1 or not (kind.recorded or kind.coming):
             continue
         ended = any(

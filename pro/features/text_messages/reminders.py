@@ -54,7 +54,7 @@ class _DueParticipant:
     """
 
     row: Participant
-    calendar: VisitSchedule
+    visit_schedule: VisitSchedule
     lines: list[ExpectedForm]
     later: datetime | None
     is_reported_dead: bool = False
@@ -165,9 +165,9 @@ def _read_participants(work: UnitOfWork, due: Sequence[Participant]) -> list[_Du
     found = []
     for row in due:
         plan = work.catalogue.plans.get(row.plan)
-        if plan is not None and plan.calendar is not None:
+        if plan is not None and plan.visit_schedule is not None:
             current = lines.get(row.id, [])
-            found.append(_DueParticipant(row, plan.calendar, current, later.get(row.id), row.id in deaths))
+            found.append(_DueParticipant(row, plan.visit_schedule, current, later.get(row.id), row.id in deaths))
     return found
 
 
@@ -326,7 +326,7 @@ def _collect_reminders(
         return [work.now + DEATH_CHECK]
     if not row.is_active or row.opted_out_at or row.phone_sealed is None or work.config.sms == "none":
         return []
-    rules = person.calendar.reminder_rules
+    rules = person.visit_schedule.reminder_rules
     open_lines = {
         (line.visit, line.instrument): line
         for line in person.lines
@@ -335,7 +335,9 @@ def _collect_reminders(
         # A form that could not be issued gets no message and does not use up the day's limit.
         and (line.assessment_id is not None or line.opens_at > work.now)
     }
-    waiting = [schedule_service.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
+    waiting = [
+        schedule_service.with_reminders(person.visit_schedule, line, row.time_zone) for line in open_lines.values()
+    ]
     since = {name: line.known_at for name, line in open_lines.items()}
     done = {name: line.steps for name, line in open_lines.items()}
     sent_per_day = Counter(local_date(at, row.time_zone) for at in sent)
@@ -383,7 +385,7 @@ def _queue_reminders(work: UnitOfWork, due_reminders: Sequence[_DueReminder]) ->
     first = {
         id(due_reminder): question
         for due_reminder in due_reminders
-        if due_reminder.person.calendar.reminder_rules.by == "sms"
+        if due_reminder.person.visit_schedule.reminder_rules.by == "sms"
         and (question := text_answers.first_question(work, due_reminder.person.row, due_reminder.form))
     }
     by_code = [

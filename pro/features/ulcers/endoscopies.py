@@ -94,7 +94,7 @@ def offered_grades(work: UnitOfWork, participant: Participant) -> tuple[int, ...
     Empty for a study plan that names no ulcer term: a grade without a term says nothing.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    named = plan.stopping.terms if plan is not None and plan.stopping is not None else ()
+    named = plan.stopping_rule.ctcae_terms if plan is not None and plan.stopping_rule is not None else ()
     known = work.catalogue.terms.terms
     return tuple(sorted({grade for name in named if name in known for grade in known[name].grades}))
 
@@ -139,10 +139,10 @@ def overdue_endoscopies(work: UnitOfWork) -> list[OverdueEndoscopy]:
 def is_overdue(work: UnitOfWork, person: Participant, row: Endoscopy) -> bool:
     """Return True if an endoscopy is open for longer than the study plan allows."""
     plan = work.catalogue.plans.get(person.plan)
-    if plan is None or plan.stopping is None or row.requested_on is None or row.done_on or row.cancelled_at:
+    if plan is None or plan.stopping_rule is None or row.requested_on is None or row.done_on or row.cancelled_at:
         return False
     return local_date(work.now, person.time_zone) >= stopping_rule.endoscopy_overdue_from(
-        plan.stopping, row.requested_on
+        plan.stopping_rule, row.requested_on
     )
 
 

@@ -50,7 +50,7 @@ def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
     if kept is None:
         return render_template("reports/study_overview.html", study=plan, kept=None, plans=plans)
     found = kept.figures
-    over = [place for place, count in enumerate(found.loud) if plan.alerts_per_week and count > plan.alerts_per_week]
+    over = [place for place, count in enumerate(found.loud) if plan.alert_limit and count > plan.alert_limit]
     return render_template(
         "reports/study_overview.html",
         study=plan,
@@ -58,7 +58,7 @@ def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
         kept=kept,
         figures=found,
         total=_total_row(found.visits),
-        drawn=study_chart.week_chart(found.weeks, found.loud, plan.alerts_per_week),
+        drawn=study_chart.week_chart(found.weeks, found.loud, plan.alert_limit),
         over=len(over),
         busiest=shapes.most_frequent_rule(found, over or range(len(found.weeks))),
         trends=_scale_trends(found, plan),

@@ -94,7 +94,7 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
     return render_template(
         "reports/timeline.html",
         person=person,
-        plan_has_card=work.catalogue.shown_plan(person.plan).pre_dose is not None,
+        plan_has_card=work.catalogue.shown_plan(person.plan).pre_dose_summary is not None,
         record=record,
         week=_week_number(record.today, record.origin),
         drawing=timeline_drawing.draw_timeline(line),

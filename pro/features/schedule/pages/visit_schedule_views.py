@@ -45,7 +45,7 @@ class _DatesRequest:
     def __init__(self, participant_id: int) -> None:
         work = request_context.work()
         self.person = participant_page.read_participant(work, participant_id)
-        self.calendar = visit_schedule.read_calendar(work, self.person)
+        self.visit_schedule = visit_schedule.require_visit_schedule(work, self.person)
         request_context.set_zone(self.person.time_zone)
         self.words: PlanWords = work.catalogue.plan_words[self.person.plan, request_context.language()]
         self.treatment_dates: TreatmentDates = visit_schedule.read_treatment_dates(
@@ -156,7 +156,10 @@ def _read_change(dates_request: _DatesRequest, form: TreatmentDateForm, kind: Da
 
 def _asks_scope(dates_request: _DatesRequest, wish: DateChange) -> bool:
     """Return True if ``wish`` is a withdrawal that is not recorded yet: then its extent is asked."""
-    is_end = wish.kind in dates_request.calendar.stops and not dates_request.calendar.anchors[wish.kind].last
+    is_end = (
+        wish.kind in dates_request.visit_schedule.participation_end
+        and not dates_request.visit_schedule.anchors[wish.kind].last
+    )
     return is_end and wish.on is not None and dates_request.person.withdrawn_at is None
 
 
@@ -165,7 +168,7 @@ def _add_problems(dates_request: _DatesRequest, form: TreatmentDateForm, wish: D
     if wish.on is None and not form.is_removal:
         return
     problems = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish]).problems
-    for name, sentence in problem_sentences(dates_request.calendar, dates_request.words, problems).items():
+    for name, sentence in problem_sentences(dates_request.visit_schedule, dates_request.words, problems).items():
         field = form[name if name != "number" or dates_request.kind(wish.kind).most else "on"]
         if not field.errors:
             field.errors = [sentence]
