@@ -140,7 +140,7 @@ def visit_schedule(page: Page, site: Site, language: str) -> None:
     save_screenshot(page, language, "ledger")
     page.goto(f"{treated}/enter/npc_checkin?mode=phone")
     save_screenshot(page, language, "enter")
-    links = {"task": "a[href*='/staff/tasks/']", "check": "a[href$='/check']", "drill": "a[href*='/drills/']"}
+    links = {"task": "a[href*='/staff/tasks/']", "check": "a[href$='/check']", "test_alert": "a[href*='/test-alerts/']"}
     for name, link in links.items():
         page.goto(f"{site.url}/staff/")
         if page.locator(link).count():

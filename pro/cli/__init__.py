@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 from flask import Flask
 
 from pro.app_context import AppContext
@@ -41,8 +39,3 @@ def register(app: Flask, app_context: AppContext | None, problems: list[str]) ->
         simulate.simulate,
     ):
         app.cli.add_command(command)
-    # The former names still work, so that a site's service files and scripts need no change.
-    for command, former in ((operations.run_worker, "tick"), (cli_test_alerts.start_test_alert, "drill")):
-        alias = copy(command)
-        alias.hidden = True
-        app.cli.add_command(alias, former)

@@ -106,7 +106,7 @@ def text_lines(found: SchedulePreview, words: PlanWords) -> Iterator[str]:
         yield f"{times} | {one.instrument:{width}} | {named} ({one.visit}){marked}"
         for message in row.messages:
             goes, until = message.not_before.astimezone(zone), message.not_after.astimezone(zone)
-            said = f"reminder {message.step}" if message.step else "invitation"
+            said = f"reminder {message.step}" if message.step else "form message"
             yield f"    message {goes:%a %Y-%m-%d %H:%M} to {until:%H:%M}: {said}"
 
 

@@ -38,8 +38,8 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/"): ("see_board", READERS, 200),
     ("GET", "/staff/alerts/{alert}"): ("see_alert", READERS, 200),
     ("POST", "/staff/alerts/{alert}"): ("see_alert", READERS, 400),
-    ("GET", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
-    ("POST", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
+    ("GET", "/staff/test-alerts/1"): ("see_test_alert", READERS | {"administrator"}, 404),
+    ("POST", "/staff/test-alerts/1"): ("see_test_alert", READERS | {"administrator"}, 404),
     ("GET", "/staff/inbox"): ("see_inbox", READERS, 200),
     ("GET", "/staff/inbox/{person}"): ("see_inbox", READERS, 200),
     ("POST", "/staff/inbox/{person}"): ("reply_text", ACTORS, 400),
@@ -227,7 +227,7 @@ def test_looking_changes_nothing_but_the_record_of_who_looked(
     before = _content(app_context)
     for (method, path), (_right, roles, status) in PAGES.items():
         if method == "GET":
-            expected = 403 if "coordinator" not in roles else 200 if "/drills/" in path else status
+            expected = 403 if "coordinator" not in roles else 200 if "/test-alerts/" in path else status
             assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == expected, path
     after = _content(app_context)
     changed = {table for table, rows in after.items() if rows != before[table]}

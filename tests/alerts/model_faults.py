@@ -123,7 +123,7 @@ def not_judged_is_silent(patch: Patch) -> None:
 
 def unjudged_is_healthy(patch: Patch) -> None:
     """Point 5: /health does not ask for forms that could not be judged."""
-    patch.setattr(worker_health, "_has_unjudged_forms", lambda _work: False)
+    patch.setattr(worker_health, "_has_forms_not_evaluated", lambda _work: False)
 
 
 def broken_forms_come_first(patch: Patch) -> None:

@@ -71,7 +71,7 @@ def test_a_form_is_sent_again_while_it_is_answered_and_neither_waits(postgresql_
     form_browser.run_concurrently(send_again, bleed)
     assert [(row.item, row.value) for row in ward.rows(Answer)] == [("bleed", 4)]
     assert ward.alerts()["E01"].level == Level.EMERGENCY
-    assert len(ward.mails("invitation")) == 1
+    assert len(ward.mails("form_message")) == 1
 
 
 def until(ready: Callable[[], bool]) -> None:
@@ -126,7 +126,7 @@ def test_an_open_form_without_a_licence_gets_no_new_way_in_in_production(any_cli
     with pytest.raises(NotAllowed) as refused:
         send(in_production(any_clinic))
     assert refused.value.why == "wording_not_licensed"
-    assert (len(any_clinic.rows(FormAccess)), any_clinic.mails("invitation")) == (before, [])
+    assert (len(any_clinic.rows(FormAccess)), any_clinic.mails("form_message")) == (before, [])
 
 
 def test_an_open_form_takes_newly_licensed_words_until_it_is_answered(any_clinic):

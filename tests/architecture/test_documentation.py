@@ -237,7 +237,7 @@ def test_commands_exist(app: Flask) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "epro drills",
+        "epro test-alerts",
         "epro staff fire you@example.org",
         "epro plan check --hours FILE",
         "epro wording load qlq_c30 zh_Hans",

@@ -19,7 +19,7 @@ ACTS = {
     "take_over": (ALERT, {"do": "take_over", "holder": "{staff_id}"}),
     "close_alert": (ALERT, {"do": "close", "alert": "{alert_id}"}),
     "report_event": (EVENT, {"do": "report"}),
-    "confirm_drill": ("/staff/drills/{test_alert_id}", {}),
+    "confirm_test_alert": ("/staff/test-alerts/{test_alert_id}", {}),
     "export_audit": ("/staff/audit", {"do": "export"}),
 }
 # The same of rights that have routes too.

@@ -197,7 +197,7 @@ def test_a_test_alert_started_by_hand_says_where_to_confirm_it(
     done = run(app, "test-alert")
     assert done.exit_code == 0, done.output
     assert "2 messages are queued." in done.output
-    assert "/staff/drills/1" in done.output
+    assert "/staff/test-alerts/1" in done.output
     refused = run(app, "test-alert", "--plan", "no_such_plan")
     assert refused.exit_code == 1
     assert "Unknown study" in refused.output

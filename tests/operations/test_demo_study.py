@@ -256,8 +256,8 @@ def test_alerts_were_handled_by_people_on_duty_and_are_few(work):
     loud = work.session.scalar(select(func.count()).where(Alert.level >= 2))
     assert loud is not None
     assert 4 <= loud <= 12
-    untold = [alert for alert in work.session.scalars(select(Alert)) if alert.rule == "JUDGE"]
-    assert untold == []
+    not_notified = [alert for alert in work.session.scalars(select(Alert)) if alert.rule == "JUDGE"]
+    assert not_notified == []
 
 
 def test_the_links_and_the_account_work(demo_context):

@@ -176,7 +176,7 @@ def test_a_form_that_cannot_be_judged_at_all_keeps_no_other_from_it(any_clinic, 
     run_jobs(poor)
     assert any_clinic.alerts()["M02"].level == Level.EMERGENCY
     assert any_clinic.alerts()["JUDGE"].assessment_id == any_clinic.qlq.assessment_id
-    assert "judge_idle" in beats(any_clinic)
+    assert "evaluate_idle" in beats(any_clinic)
     assert "evaluation of a form failed assessment=" in caplog.text
     assert " error=KeyError" in caplog.text
 
@@ -217,7 +217,7 @@ def test_every_step_leaves_its_heartbeat(any_clinic, clock):
 
 @pytest.mark.parametrize(
     ("table", "silent", "bleed"),
-    [("seal", "audit", 1), ("message", "outbox", 0), ("staff_member", "digests", 1), ("answer", "judge_idle", 0)],
+    [("seal", "audit", 1), ("message", "outbox", 0), ("staff_member", "digests", 1), ("answer", "evaluate_idle", 0)],
 )
 def test_a_step_that_breaks_stops_no_other_and_leaves_no_heartbeat(clinic, clock, caplog, table, silent, bleed):
     clinic.start().save(bleed=bleed)
@@ -330,7 +330,7 @@ def test_the_digest_leaves_once_a_day_when_the_study_opens(any_clinic, clock):
     assert digests(any_clinic) == 0
     clock.move(minutes=1)
     assert digests(any_clinic) == 1
-    (mail,) = any_clinic.mails("alert_digest")
+    (mail,) = any_clinic.mails("daily_digest")
     assert mail.to == "coordinator@example.org"
     assert [row["participant_number"] for row in mail.params["rows"]] == ["NPC-001"]
     assert set(mail.params["rows"][0]) == {"participant_number", "link"}
@@ -347,7 +347,7 @@ def test_nothing_leaves_when_nothing_waits(clinic, clock):
     clinic.acknowledge()
     clock.move(days=1)
     assert digests(clinic) == 0
-    assert clinic.mails("alert_digest") == []
+    assert clinic.mails("daily_digest") == []
 
 
 def test_urgent_superseded_or_closed_alerts_are_not_in_the_digest(clinic, clock):
@@ -373,7 +373,7 @@ def test_two_studies_have_a_digest_each(clinic):
     other = both.another("other", "OTH-001")
     other.start(other.checkin).save(bleed=1)
     assert digests(both) == 2
-    assert sorted(mail.params["rows"][0]["participant_number"] for mail in clinic.mails("alert_digest")) == [
+    assert sorted(mail.params["rows"][0]["participant_number"] for mail in clinic.mails("daily_digest")) == [
         "NPC-001",
         "OTH-001",
     ]

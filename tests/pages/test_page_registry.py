@@ -20,7 +20,7 @@ WAYS_BACK = {
     "/staff/participants/7/stable": "the participant’s page",
     "/staff/participants/new": "the participant’s page",
     "/staff/roster/duties/7?lang=en": "the duty roster",
-    "/staff/drills/7": "the weekly test alert",
+    "/staff/test-alerts/7": "the weekly test alert",
     "/staff/tasks/7": "the call task you opened",
     "/staff/inbox?show=unread": "the text messages you opened",
     "/staff/inbox/unmatched/7": "the text messages you opened",

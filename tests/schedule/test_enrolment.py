@@ -215,4 +215,4 @@ def test_who_left_gets_no_message_that_still_waited(any_clinic):
     any_clinic.start().save(bleed=4)
     leave(any_clinic)
     rows = {row.template: row.status for row in any_clinic.rows(Message)}
-    assert rows == {"invitation": "dropped", "alert": "waiting"}
+    assert rows == {"form_message": "dropped", "alert": "waiting"}

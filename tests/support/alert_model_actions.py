@@ -328,7 +328,7 @@ def _message_rows(site: AlertSite, work: UnitOfWork, alerts: Mapping[int, Alert]
     found = []
     for row in work.session.scalars(select(Message).where(Message.staff_id.is_not(None)).order_by(Message.id)):
         alert = alerts.get(row.alert_id or 0)
-        stranger = row.template.startswith("inbound_unknown")
+        stranger = row.template.startswith("unknown_sender")
         if alert is None and not stranger:
             continue
         params = json.loads(work.vault.open(row.params_sealed))

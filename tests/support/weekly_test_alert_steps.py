@@ -49,7 +49,7 @@ def read_states(clinic: Clinic) -> list[str]:
 
 def is_reported_as_trouble(clinic: Clinic) -> bool:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return "drill" in worker_health.find_troubles(work)
+        return "test_alert" in worker_health.find_troubles(work)
 
 
 def give_phone(clinic: Clinic, person: Account) -> None:

@@ -152,7 +152,7 @@ def test_an_unknown_number_waits_for_a_person_and_its_red_flag_is_told(any_clini
     assert (row.kind, row.participant_id, row.level) == ("unmatched", None, Level.EMERGENCY)
     assert stranger.kinds == ["safety"]
     assert stranger.got == ["如果情况紧急，请马上打120，或者去最近的急诊，不要等回复。（09:00）"]
-    assert {mail.params["level"] for mail in any_clinic.mails("inbound_unknown")} == {"emergency"}
+    assert {mail.params["level"] for mail in any_clinic.mails("unknown_sender")} == {"emergency"}
     assert any_clinic.rows(Alert) == []
 
 

@@ -25,7 +25,7 @@ def by_text(clinic: Clinic) -> Clinic:
     return clinic.with_plan(change)
 
 
-@pytest.mark.parametrize(("on", "template"), [(True, "question"), (False, "invitation_code")])
+@pytest.mark.parametrize(("on", "template"), [(True, "question"), (False, "form_message_code")])
 def test_the_first_question_goes_out_where_people_may_answer_by_text(clinic: Clinic, on: bool, template: str) -> None:
     texting = with_two_way_texts(by_text(clinic), on)
     with form_browser.unit_of_work(texting.app_context, clinic.coordinator.actor) as work:
@@ -38,7 +38,7 @@ def test_the_first_question_goes_out_where_people_may_answer_by_text(clinic: Cli
     assert {row.template for row in checkins} <= {template}
     assert all(forms[row.assessment_id or 0].page_set == ("short" if on else None) for row in checkins)
     licensed = [row for row in texts if forms[row.assessment_id or 0].instrument == "qlq_c30"]
-    assert {row.template for row in licensed} <= {"invitation_code"}, "licensed words stay on the web"
+    assert {row.template for row in licensed} <= {"form_message_code"}, "licensed words stay on the web"
     assert texts, "somebody was asked"
     unread = [row for row in licensed if "没人看" in texting.app_context.vault.open(row.body_sealed)]
     assert unread == ([] if on else licensed), "whether replies are read is said truly"

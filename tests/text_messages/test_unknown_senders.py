@@ -19,7 +19,7 @@ from tests.support.factories import Clock
 from tests.support.scripted_sender import ScriptedSender
 from tests.support.stored_texts import BLEEDS, STRANGER, store_emergency_text, store_text
 
-TEMPLATE = "inbound_unknown"
+TEMPLATE = "unknown_sender"
 
 
 def notify(clinic: Clinic) -> int:

@@ -29,9 +29,17 @@ UNVERIFIED_SESSION_LIFETIME = timedelta(minutes=10)
 SEEN_INTERVAL = timedelta(minutes=1)
 
 _OWN = {"own_account"}
-_READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
+_READ = _OWN | {
+    "see_board",
+    "see_alert",
+    "see_participants",
+    "see_dates",
+    "see_answers",
+    "see_roster",
+    "see_test_alert",
+}
 _READ |= {"see_inbox", "see_events", "see_ulcers", "see_cohort"}
-_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
+_ACT = {"acknowledge", "note", "see_identity", "confirm_test_alert", "log_call", "enter_answers", "check_answers"} | {
     "set_dates",
     "set_reason",
     "reply_text",
@@ -58,7 +66,7 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     "statistician": frozenset(
         _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
     ),
-    "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
+    "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_test_alert", "see_audit", "manage_staff"}),
 }
 # Roles with one of these rights need a second factor if the setting requires it: they see identities, or give access
 # to others.

@@ -29,7 +29,7 @@ from pro.models import Message, StaffMember
 LATE_AFTER: Mapping[Level, timedelta] = {Level.EMERGENCY: timedelta(minutes=2), Level.URGENT: timedelta(minutes=15)}
 # Further texts of one sender are told together, at the earliest this long after the last message.
 GROUP_PAUSE = timedelta(minutes=10)
-# A case of which no message was accepted for this long is reported as untold.
+# A case of which no message was accepted for this long is reported as not_notified.
 TOLD_WITHIN = timedelta(minutes=2)
 
 NoticeState = Literal["told", "waiting", "refused", "dropped"]

@@ -25,7 +25,7 @@ from pro.models import Alert, Message, Participant
 
 log = logging.getLogger(__name__)
 # Templates of messages about urgent and emergency alerts: the first, the later ones, about further texts, by SMS.
-ALERT_TEMPLATES = ("alert", "alert_again", "alert_more", "alert_sms")
+ALERT_TEMPLATES = ("alert", "alert_escalation", "alert_more", "alert_sms")
 # Source of the alerts about texts that came by themselves: this and the id of the first text of the case.
 TEXT_CASE_PREFIX = "inbound:"
 
@@ -92,7 +92,7 @@ def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -
     }
     done = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
     new = [
-        queue_staff_message(work, person, "alert_digest", {"rows": rows}, key)
+        queue_staff_message(work, person, "daily_digest", {"rows": rows}, key)
         for key, person in keys.items()
         if key not in done
     ]
@@ -265,7 +265,7 @@ def _build_case(
         since=since,
         newest_at=newest_at,
         plans=[plan] if plan else [],
-        templates=("alert", "alert_again", "alert_more"),
+        templates=("alert", "alert_escalation", "alert_more"),
         params={
             "participant_number": participant.participant_number,
             "level": level.word,

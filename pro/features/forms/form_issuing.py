@@ -63,7 +63,7 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
 
 def sending_methods(work: UnitOfWork, language: str) -> tuple[str, ...]:
     """Return the values of ``by`` that ``send_form`` accepts for participants of ``language``."""
-    kinds = {"link": "invitation", "code": "invitation_code"}
+    kinds = {"link": "form_message", "code": "form_message_code"}
     return (*(by for by, kind in kinds.items() if work.catalogue.gateway.accepts(kind, language)), "here")
 
 
@@ -75,7 +75,7 @@ def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> 
     """
     visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
     takes, language = work.catalogue.gateway.accepts, participant.language
-    taken = all(takes(kind, language) for kind in kinds or ("invitation", "reminder"))
+    taken = all(takes(kind, language) for kind in kinds or ("form_message", "reminder"))
     return taken and visit_schedule is not None and visit_schedule.reminder_rules.by == "link"
 
 
@@ -254,7 +254,7 @@ def _queue_form_message(
     work: UnitOfWork, participant: Participant, assessment: Assessment, link: str | None, code: str | None
 ) -> Message | None:
     """Queue the text message with link or code; None if it was just sent."""
-    template = "invitation" if link else "invitation_code"
+    template = "form_message" if link else "form_message_code"
     if _was_just_sent(work, assessment, template):
         return None
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}

@@ -46,12 +46,12 @@ def run_jobs(
     the caller for ``deliver_outbox``; with them a provider that does not answer delays no job.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
-        ("judge_idle", lambda: evaluate_idle_forms(app_context)),
-        ("calendar", lambda: reminders.run_due_participants(app_context)),
+        ("evaluate_idle", lambda: evaluate_idle_forms(app_context)),
+        ("visit_schedule", lambda: reminders.run_due_participants(app_context)),
         ("digests", lambda: _in_transaction(app_context, queue_digests)),
         ("escalate", lambda: escalate_alerts(app_context)),
         ("quarantine", lambda: _in_transaction(app_context, unknown_senders.notify_urgent_quarantine)),
-        ("drills", lambda: _in_transaction(app_context, run_test_alerts)),
+        ("test_alerts", lambda: _in_transaction(app_context, run_test_alerts)),
         ("outbox", lambda: _deliver_due(app_context, senders, worker, calls)),
         ("audit", lambda: seal_audit_trail(app_context)),
     )

@@ -36,10 +36,10 @@ LOOKAHEAD = timedelta(hours=26)
 RETRY_AFTER = timedelta(seconds=1)
 # A form without licensed wording cannot be issued; the wording may be loaded meanwhile.
 UNLICENSED_RETRY = timedelta(hours=1)
-FORM_MESSAGE_TEMPLATES = ("invitation", "invitation_code", "reminder", "reminder_code", "question")
+FORM_MESSAGE_TEMPLATES = ("form_message", "form_message_code", "reminder", "reminder_code", "question")
 TEMPLATES: dict[str, tuple[str, str]] = {
-    "link": ("invitation", "reminder"),
-    "code": ("invitation_code", "reminder_code"),
+    "link": ("form_message", "reminder"),
+    "code": ("form_message_code", "reminder_code"),
 }
 # How soon it is looked again whether the family was called after a report of a death.
 DEATH_CHECK = timedelta(hours=1)

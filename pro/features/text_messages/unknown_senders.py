@@ -220,7 +220,7 @@ def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage], notices: lis
         since=first.received_at,
         newest_at=newest.received_at,
         plans=list(work.catalogue.plans.values()),
-        templates=("inbound_unknown", "inbound_unknown", "inbound_unknown_more"),
+        templates=("unknown_sender", "unknown_sender", "unknown_sender_more"),
         params={"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{newest.id}"},
         notices=notices,
         is_grouped=True,

@@ -153,10 +153,10 @@ notices.add(
     ),
 )
 notices.add("noted", N_("Note saved."), good=True)
-notices.add("drill_confirmed", N_("Thank you. The test alert was received."), good=True)
-notices.add("drill_confirmed_before", N_("This test alert was already confirmed. Nothing was changed."))
+notices.add("test_alert_confirmed", N_("Thank you. The test alert was received."), good=True)
+notices.add("test_alert_confirmed_before", N_("This test alert was already confirmed. Nothing was changed."))
 notices.add(
-    "drill_told_nobody",
+    "test_alert_told_nobody",
     N_("This test alert notified nobody, so it cannot be confirmed. It stays red until a later one is confirmed."),
 )
 notices.add(
