@@ -136,7 +136,7 @@ def visit_schedule(page: Page, site: Site, language: str) -> None:
     page.locator("#form input[value=planned]").check()
     press(page, "#form button[value=preview]")
     save_screenshot(page, language, "preview")
-    page.goto(f"{silent}/calendar")
+    page.goto(f"{silent}/visit-schedule")
     save_screenshot(page, language, "ledger")
     page.goto(f"{treated}/enter/npc_checkin?mode=phone")
     save_screenshot(page, language, "enter")
@@ -161,15 +161,15 @@ def care(page: Page, site: Site, language: str) -> None:
     places = {
         "alert-taken": f"alerts/{alert.id}" if alert else "",
         "assess": f"alerts/{alert.id}/assess" if alert else "",
-        "course": f"{one}/course",
+        "timeline": f"{one}/timeline",
         "consent": f"{one}/consent",
         "freeze": f"{one}/freeze",
         "ulcers": "ulcers",
         "ulcer": f"ulcers/{person.id}",
-        "events": "events",
-        "event": f"events/{event.id}",
-        "discordance": "events/discordance",
-        "cohort": "cohort",
+        "events": "adverse-events",
+        "event": f"adverse-events/{event.id}",
+        "discordance": "adverse-events/discordance",
+        "study_overview": "study-overview",
         "simulator": f"simulator?plan={person.plan}",
         "corrections": "corrections",
         "audit": "audit",

@@ -234,7 +234,7 @@ def measure_pages(name: str, size: Size, app: Flask, bound: float) -> list[Measu
     gc.collect()
     gc.freeze()
     found = []
-    places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/cohort"}
+    places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/study-overview"}
     for place, path in places.items():
         took, statements = time_page(desk, path)
         found.append(Measurement(f"{name}: {place}, 95th percentile of {TIMES}", took, "ms", bound))

@@ -42,11 +42,11 @@ def addresses(site: Site) -> dict[str, str]:
     return {
         "to-do": "",
         "alert": f"alerts/{alert}",
-        "timeline": f"participants/{numbers['NC-009']}/course",
-        "forms": f"participants/{numbers['NC-008']}/calendar",
+        "timeline": f"participants/{numbers['NC-009']}/timeline",
+        "forms": f"participants/{numbers['NC-008']}/visit-schedule",
         "ulcers": "ulcers",
-        "events": "events",
-        "study": "cohort",
+        "events": "adverse-events",
+        "study": "study-overview",
         "texts": f"inbox/{numbers['NC-014']}",
         "audit": "audit",
     }

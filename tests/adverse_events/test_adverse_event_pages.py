@@ -82,7 +82,12 @@ def test_an_alert_is_called_about_assessed_and_closed(
     assert "Admitted to hospital" in desk.page
     assert "Not serious, because: a planned night" in desk.page
     assert 'value="close"' not in desk.page
-    for page in ("/staff/events", "/staff/events/1", "/staff/events/discordance", "/staff/participants/1"):
+    for page in (
+        "/staff/adverse-events",
+        "/staff/adverse-events/1",
+        "/staff/adverse-events/discordance",
+        "/staff/participants/1",
+    ):
         assert desk.open(page).status_code == 200
         assert "Epistaxis" in desk.page or page.endswith("discordance")
 
@@ -241,7 +246,7 @@ def test_who_may_not_assess_or_close_is_told_so(
 def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
-    path = f"/staff/participants/{seeded.chinese.id}/events/new"
+    path = f"/staff/participants/{seeded.chinese.id}/adverse-events/new"
     desk.open(path)
     serious = {"serious": "yes", "awareness_time": "2026-03-02T08:00"}
     where = desk.post(path, **(JUDGED | serious)).location

@@ -170,7 +170,7 @@ def test_a_colleague_whose_language_the_interface_lacks_is_told(installed: Insta
         assert staff_messages.queue_staff_message(work, person, "alert", params, "key") is not None
     assert broken_pages(installed, "nurse", "") == []
     browser = signed_in_browser(installed.app, installed.study.staff["administrator"])
-    browser.open("/staff/people?lang=en")
+    browser.open("/staff/accounts?lang=en")
     assert "not available: shown in Chinese" in browser.page
     assert any("Staff who read" in said for said in start_check.find_warnings(installed.app_context))
 

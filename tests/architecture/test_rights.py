@@ -10,7 +10,7 @@ from tests.architecture.conftest import InstalledFullStudy
 from tests.architecture.test_routes import GUARDS
 from tests.support.staff_browser import signed_in_browser
 
-ALERT, EVENT = "/staff/alerts/{alert_id}", "/staff/events/{event_id}"
+ALERT, EVENT = "/staff/alerts/{alert_id}", "/staff/adverse-events/{event_id}"
 # right -> what is posted to use it, by rights that have no route of their own. A form that is not filled in is refused
 # as such (400), never as somebody's who may not (403).
 ACTS = {

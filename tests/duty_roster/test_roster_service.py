@@ -39,14 +39,14 @@ def away(clinic, who, starts, ends):
         return absence.id, [duty.id for duty in met]
 
 
-def hand_over(clinic, duty_id, who, starts, ends) -> None:
+def hand_over(clinic, shift_id, who, starts, ends) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
-        roster_service.hand_over_shift(work, duty_id, who.id, local(starts), local(ends), both_places=True)
+        roster_service.hand_over_shift(work, shift_id, who.id, local(starts), local(ends), both_places=True)
 
 
-def cancel(clinic, duty_id, who=None) -> None:
+def cancel(clinic, shift_id, who=None) -> None:
     with form_browser.unit_of_work(clinic.app_context, (who or clinic.coordinator).actor) as work:
-        roster_service.cancel_shift(work, duty_id)
+        roster_service.cancel_shift(work, shift_id)
 
 
 def standing(clinic, place="backup") -> list[tuple[str, str, str]]:

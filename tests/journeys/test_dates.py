@@ -124,7 +124,7 @@ def test_what_happened_is_typed_and_the_calendar_follows(
     expect(main).to_contain_text("Ulcer, day 14")
     me.press("confirm")
     assert sum(name.startswith("ulcer_daily.") for name in me.windows()) == 14
-    me.page.goto(f"{me.url}/calendar")
+    me.page.goto(f"{me.url}/visit-schedule")
     expect(main).to_contain_text("Ulcer, day 1")
 
 
@@ -145,7 +145,7 @@ def pages(me: Dates) -> Iterator[str]:
     yield "death"
     me.types("ulcer_confirmed", me.today, 1)
     yield "preview of an ulcer"
-    me.page.goto(f"{me.url}/calendar")
+    me.page.goto(f"{me.url}/visit-schedule")
     yield "ledger"
     me.page.locator("summary").last.click()
     yield "ledger, unfolded"

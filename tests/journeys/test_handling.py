@@ -82,7 +82,7 @@ def test_an_alert_at_night_is_handled_to_its_end(
     expect(here.locator("p.ok")).to_be_visible()
     expect(here.locator(".rows > .e", has_text=number)).to_have_count(0)
 
-    here.goto(f"{live_site.url}/staff/events")
+    here.goto(f"{live_site.url}/staff/adverse-events")
     expect(here.locator("main")).to_contain_text(number)
     looks_well(here)
     press(here, f"tr:has-text('{number}') td a")

@@ -98,7 +98,11 @@ def test_the_return_key_signs_what_is_typed_and_an_error_takes_the_focus(
     live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     number = bleeds(live_site, "JKEY-002")
-    page = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{number}/events/new?lang=en").page
+    page = (
+        nurse("investigator", **DESK)
+        .opens(f"{live_site.url}/staff/participants/{number}/adverse-events/new?lang=en")
+        .page
+    )
     page.locator("textarea[name=action] >> nth=0").fill("Packed")
     with page.expect_navigation():
         page.locator("input#password").press("Enter")
@@ -115,7 +119,7 @@ def test_what_is_printed_is_the_record_and_not_the_screen(
     alert = page.url
     for address, says in (
         (alert, "Reason for this alert"),
-        (f"{live_site.url}/staff/participants/{number}/course?lang=en", "Symptoms by week"),
+        (f"{live_site.url}/staff/participants/{number}/timeline?lang=en", "Symptoms by week"),
         (f"{live_site.url}/staff/audit?participant={number}&lang=en", "Alert raised"),
     ):
         page.goto(address)

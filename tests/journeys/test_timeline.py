@@ -53,7 +53,7 @@ def opened(nurse: Callable[..., JourneyStaff], site: Site, person: int, language
     """Open the page in a browser of this width."""
     at_desk = nurse(role, viewport={"width": width, "height": 900}, device_scale_factor=1)
     at_desk.page.goto(f"{site.url}/staff/sign-in?lang={language}")
-    at_desk.opens(f"{site.url}/staff/participants/{person}/course")
+    at_desk.opens(f"{site.url}/staff/participants/{person}/timeline")
     return at_desk.page
 
 

@@ -26,7 +26,7 @@ OFFERED = [
     (f"{PERSON}/dates", "Record or plan", "coordinator"),
     (f"{PERSON}/dates?kind=rt_fraction&number=1", 'name="do" value="take_back"', "coordinator"),
     (f"{PERSON}/dates?kind=rt_fraction&number=1", 'name="do" value="preview"', "coordinator"),
-    (f"{PERSON}/calendar", 'id="reason-', "coordinator"),
+    (f"{PERSON}/visit-schedule", 'id="reason-', "coordinator"),
     (PERSON, "Phone interview", "coordinator"),
     ("/staff/ulcers/{id}", "Record: ulcer confirmed", "investigator"),
     ("/staff/corrections/form/{form}", ">Correct<", "coordinator"),

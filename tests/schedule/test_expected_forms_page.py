@@ -25,7 +25,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 @pytest.fixture
 def path(seeded: Study) -> str:
     """Return the address of the English participant's visit schedule."""
-    return f"/staff/participants/{seeded.english.id}/calendar"
+    return f"/staff/participants/{seeded.english.id}/visit-schedule"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behi
             consent_version="1.0",
             health_data=True,
         )
-        path = f"/staff/participants/{late.id}/calendar"
+        path = f"/staff/participants/{late.id}/visit-schedule"
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     assert desk.open(path).status_code == 200
     assert states(desk.page) == ["Missed", "Missed"]
@@ -195,7 +195,7 @@ def test_the_participants_page_says_what_is_awaited_and_what_comes_next(
     late.open(page)
     assert "No questionnaire is due now according to the schedule." in late.page
     assert "2 missed forms have no reason recorded." in late.page
-    for link in ("dates", "calendar"):
+    for link in ("dates", "visit-schedule"):
         assert f'href="{page}/{link}"' in late.page
 
 

@@ -326,7 +326,7 @@ class _FullStudyBuilder:
 
         self.by("nurse", leaves)
         self.ids["test_alert_id"] = self.by("coordinator", lambda work: test_alerts.start_test_alert_now(work, PLAN)).id
-        self.ids["duty_id"] = 1
+        self.ids["shift_id"] = 1
 
     def manages(self) -> None:
         nurse = self.study.staff["nurse"].id

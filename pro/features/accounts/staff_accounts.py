@@ -30,7 +30,7 @@ SEEN_INTERVAL = timedelta(minutes=1)
 
 _OWN = {"own_account"}
 _READ = _OWN | {
-    "see_board",
+    "see_to_do_list",
     "see_alert",
     "see_participants",
     "see_dates",
@@ -38,8 +38,8 @@ _READ = _OWN | {
     "see_roster",
     "see_test_alert",
 }
-_READ |= {"see_inbox", "see_events", "see_ulcers", "see_cohort"}
-_ACT = {"acknowledge", "note", "see_identity", "confirm_test_alert", "log_call", "enter_answers", "check_answers"} | {
+_READ |= {"see_inbox", "see_adverse_events", "see_ulcers", "see_study_overview"}
+_ACT = {"acknowledge", "note", "see_identity", "confirm_test_alert", "log_call", "enter_answers", "verify_answers"} | {
     "set_dates",
     "set_reason",
     "reply_text",
@@ -64,7 +64,8 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
     "monitor": frozenset(_READ | _AUDIT),
     "statistician": frozenset(
-        _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
+        _OWN
+        | {"see_participants", "see_dates", "see_answers", "see_adverse_events", "see_ulcers", "see_study_overview"}
     ),
     "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_test_alert", "see_audit", "manage_staff"}),
 }

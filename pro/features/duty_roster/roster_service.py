@@ -74,10 +74,10 @@ class RosterGap:
 class RosterLine:
     """Part of a day and the shift in it.
 
-    ``away``: its holder is absent, so the shift does not count. Without ``duty_id`` and name the line is a gap.
+    ``away``: its holder is absent, so the shift does not count. Without ``shift_id`` and name the line is a gap.
     """
 
-    duty_id: int | None
+    shift_id: int | None
     place: str
     name: str
     part: Interval
@@ -95,7 +95,7 @@ class RosterDay:
     @property
     def has_gap(self) -> bool:
         """True if no person is on call during some future part of the day."""
-        return any(line.duty_id is None for line in self.lines)
+        return any(line.shift_id is None for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,9 @@ def add_shift(
     return _store_shift(work, plan_id, person_id, place, interval)
 
 
-def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
+def cancel_shift(work: UnitOfWork, shift_id: int) -> Shift:
     """Cancel a shift; its past part stays. Raise NotFound, NotAllowed("changed" | "past")."""
-    duty = _lock_shift(work, duty_id)
+    duty = _lock_shift(work, shift_id)
     _end_shift(work, duty, "taken back")
     _keep_part(work, duty, Interval(duty.starts_at, _this_minute(work)))
     return duty
@@ -156,7 +156,7 @@ def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
 
 def hand_over_shift(
     work: UnitOfWork,
-    duty_id: int,
+    shift_id: int,
     person_id: int | None,
     starts: datetime | None,
     ends: datetime | None,
@@ -169,7 +169,7 @@ def hand_over_shift(
     added and returned. ``both_places``: as for ``add_shift``. Raise NotFound, NotAllowed("changed" | "past"),
     BadData("duty", fields=..., whose=...).
     """
-    duty = _lock_shift(work, duty_id)
+    duty = _lock_shift(work, shift_id)
     problems = _person_problems(work, person_id)
     if person_id == duty.staff_id:
         problems["person"] = "same"
@@ -227,9 +227,9 @@ def cancel_absence(work: UnitOfWork, absence_id: int) -> Absence:
     return absence
 
 
-def read_shift(work: UnitOfWork, duty_id: int) -> EditableShift:
+def read_shift(work: UnitOfWork, shift_id: int) -> EditableShift:
     """Return a shift that can still be changed; NotFound, NotAllowed("changed" | "past")."""
-    duty = _require_changeable(work, work.session.get(Shift, duty_id))
+    duty = _require_changeable(work, work.session.get(Shift, shift_id))
     interval = Interval(duty.starts_at, duty.ends_at)
     return EditableShift(duty.id, duty.plan, duty.kind, _staff_name(work, duty.staff_id), interval)
 
@@ -447,10 +447,10 @@ def _require_one_place(work: UnitOfWork, plan_id: str, place: str, person_id: in
             raise BadData("duty", fields={"person": "holds_other_place"}, whose=whose)
 
 
-def _lock_shift(work: UnitOfWork, duty_id: int) -> Shift:
+def _lock_shift(work: UnitOfWork, shift_id: int) -> Shift:
     """Lock the roster and return a shift. Raise as ``_require_changeable``."""
     _lock_roster(work)
-    return _require_changeable(work, work.session.get(Shift, duty_id, populate_existing=True))
+    return _require_changeable(work, work.session.get(Shift, shift_id, populate_existing=True))
 
 
 def _require_changeable(work: UnitOfWork, row: Row | None) -> Row:

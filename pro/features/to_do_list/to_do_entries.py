@@ -24,7 +24,7 @@ KINDS = {
     "cards": "make_card",
     "endoscopies": "record_endoscopy",
     "messages": "log_call",
-    "papers": "check_answers",
+    "papers": "verify_answers",
     "today": "log_call",
     "missed": "set_reason",
 }

@@ -105,7 +105,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         corrections=assessments_corrections.count_open_requests(work),
         endoscopies=ulcers_endoscopies.overdue_endoscopies(work),
         serious=adverse_event_log.read_unreported_events(work, language)
-        if staff_accounts.has_right(work.actor.role, "see_events")
+        if staff_accounts.has_right(work.actor.role, "see_adverse_events")
         else [],
         not_notified=[case for case in open_cases if case.source in not_notified],
         untold_numbers=unknown_senders.untold_numbers(work),

@@ -36,7 +36,7 @@ REFUSALS: Mapping[str, str] = {
 
 # In the order of the page: rights to see, to act, to manage.
 RIGHTS: Mapping[str, str] = {
-    "see_board": N_("View the to-do list"),
+    "see_to_do_list": N_("View the to-do list"),
     "see_alert": N_("View alerts"),
     "see_participants": N_("View participants by participant number"),
     "see_identity": N_("View participants’ phone numbers"),
@@ -50,7 +50,7 @@ RIGHTS: Mapping[str, str] = {
     "confirm_test_alert": N_("Confirm test alerts"),
     "log_call": N_("Log phone calls"),
     "enter_answers": N_("Enter phone interviews and paper forms"),
-    "check_answers": N_("Verify typed paper forms against the original"),
+    "verify_answers": N_("Verify typed paper forms against the original"),
     "set_dates": N_("Record and plan treatment dates"),
     "set_reason": N_("Record the reason for a missed form"),
     "reply_text": N_("Reply to text messages"),
@@ -59,10 +59,10 @@ RIGHTS: Mapping[str, str] = {
     "send_form": N_("Send questionnaires to participants"),
     "make_card": N_("Create and revoke cards"),
     "edit_roster": N_("Change the duty roster"),
-    "see_events": N_("View adverse events"),
+    "see_adverse_events": N_("View adverse events"),
     "see_ulcers": N_("View ulcers and the stopping rule"),
     "see_audit": N_("View the audit trail"),
-    "see_cohort": N_("View study-level figures"),
+    "see_study_overview": N_("View study-level figures"),
     "simulate": N_("Test changed rules on stored answers"),
     "export_audit": N_("Export the audit trail"),
     "take_over": N_("Take over alerts from colleagues"),

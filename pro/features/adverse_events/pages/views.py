@@ -27,7 +27,7 @@ from pro.web.notices import notify
 from pro.web.page_registry import UnsavedTextRule
 from pro.web.refusals import N_
 
-pages = Blueprint("events", __name__)
+pages = Blueprint("adverse_events", __name__)
 Typed = MultiDict[str, str] | None
 
 
@@ -72,7 +72,7 @@ def restore_event(typed: MultiDict[str, str], event_id: int) -> ResponseReturnVa
     "/alerts/<int(max=2147483647):alert_id>/assess",
     endpoint="alert",
     right="assess",
-    section="board",
+    section="to_do_list",
     kept=UnsavedTextRule(restore_alert_grading, "assess"),
 )
 def show_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
@@ -90,7 +90,7 @@ def sign_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnVal
 
 @staff_page(
     pages,
-    "/participants/<int(max=2147483647):participant_id>/events/new",
+    "/participants/<int(max=2147483647):participant_id>/adverse-events/new",
     endpoint="new",
     right="assess",
     kept=UnsavedTextRule(restore_new_event, "assess"),
@@ -101,7 +101,7 @@ def show_new_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnV
     return _render_grading(matter, _grading_form(matter, None), None)
 
 
-@pages.post("/participants/<int(max=2147483647):participant_id>/events/new", endpoint="record")
+@pages.post("/participants/<int(max=2147483647):participant_id>/adverse-events/new", endpoint="record")
 @needs("assess")
 def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Sign an adverse event without an alert and store it."""
@@ -110,9 +110,9 @@ def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnVal
 
 @staff_page(
     pages,
-    "/events",
+    "/adverse-events",
     endpoint="everything",
-    right="see_events",
+    right="see_adverse_events",
     title=N_("Adverse events"),
     menu=40,
     way_back=N_("the adverse events"),
@@ -127,9 +127,9 @@ def show_events(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(
     pages,
-    "/events/discordance",
+    "/adverse-events/discordance",
     endpoint="discordance",
-    right="see_events",
+    right="see_adverse_events",
     title=N_("Participant reports versus recorded events"),
 )
 def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
@@ -142,9 +142,9 @@ def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(
     pages,
-    "/events/<int(max=2147483647):event_id>",
+    "/adverse-events/<int(max=2147483647):event_id>",
     endpoint="one",
-    right="see_events",
+    right="see_adverse_events",
     kept=UnsavedTextRule(restore_event, "assess"),
 )
 def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
@@ -153,8 +153,8 @@ def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     return _render_event(page, EventEndForm(formdata=None))
 
 
-@pages.post("/events/<int(max=2147483647):event_id>", endpoint="change")
-@needs("see_events")
+@pages.post("/adverse-events/<int(max=2147483647):event_id>", endpoint="change")
+@needs("see_adverse_events")
 def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     """Store a new grade, the end date, or the SAE report of an event.
 
@@ -177,10 +177,10 @@ def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     else:
         page_guard.require_right(staff, "assess")
         return _sign_grading(_event_subject(page))
-    return redirect(url_for("staff.events.one", event_id=event_id), code=303)
+    return redirect(url_for("staff.adverse_events.one", event_id=event_id), code=303)
 
 
-@pages.post("/participants/<int(max=2147483647):participant_id>/stable", endpoint="take_back")
+@pages.post("/participants/<int(max=2147483647):participant_id>/stable", endpoint="revoke_mark")
 @needs("mark_stable")
 def revoke_stable_mark(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Remove the mark “known and stable” from an item of a participant."""
@@ -199,7 +199,7 @@ def _restore_grading(matter: GradingSubject, typed: MultiDict[str, str]) -> Resp
 def _alert_subject(alert_id: int) -> GradingSubject:
     page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
     back = url_for("staff.alert", alert_id=alert_id)
-    action = url_for("staff.events.alert_assess", alert_id=alert_id)
+    action = url_for("staff.adverse_events.alert_assess", alert_id=alert_id)
     return GradingSubject(
         page.participant.id,
         page.participant.participant_number,
@@ -214,12 +214,12 @@ def _alert_subject(alert_id: int) -> GradingSubject:
 def _participant_subject(participant_id: int) -> GradingSubject:
     person = participant_page.read_participant(request_context.work(), participant_id)
     back = url_for("staff.participants.one", participant_id=participant_id)
-    action = url_for("staff.events.record", participant_id=participant_id)
+    action = url_for("staff.adverse_events.record", participant_id=participant_id)
     return GradingSubject(person.id, person.participant_number, action, back)
 
 
 def _event_subject(page: AdverseEventPage) -> GradingSubject:
-    here = url_for("staff.events.one", event_id=page.row.id)
+    here = url_for("staff.adverse_events.one", event_id=page.row.id)
     name = page.row.other_term or page.row.term
     return GradingSubject(
         page.row.participant_id,
@@ -275,7 +275,7 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     notify("judged")
     back = matter.back
     if not matter.source and done.event_id:
-        back = url_for("staff.events.one", event_id=done.event_id)
+        back = url_for("staff.adverse_events.one", event_id=done.event_id)
     return redirect(back, code=303)
 
 

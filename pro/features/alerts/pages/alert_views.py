@@ -55,7 +55,7 @@ def restore_alert_page(typed: MultiDict[str, str], alert_id: int) -> ResponseRet
     ALERT_URL,
     endpoint="alert",
     right="see_alert",
-    section="board",
+    section="to_do_list",
     way_back=N_("the alert you opened"),
     kept=UnsavedTextRule(restore_alert_page, "note"),
 )
@@ -171,7 +171,7 @@ def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
         notify("closed_first", name=closed.name, at=at, disposition=closed.disposition)
         return _render(page, forms, status=409)
     notify("closed")
-    return redirect(url_for("staff.board"), code=303)
+    return redirect(url_for("staff.to_do_list"), code=303)
 
 
 def _mark_stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:

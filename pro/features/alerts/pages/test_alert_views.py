@@ -21,7 +21,7 @@ pages = Blueprint("test_alerts", __name__, url_prefix="/test-alerts")
     endpoint="one",
     right="see_test_alert",
     title=N_("Weekly test alert"),
-    section="board",
+    section="to_do_list",
     way_back=N_("the weekly test alert"),
 )
 def show_test_alert(staff: SignedInStaff, test_alert_id: int) -> ResponseReturnValue:

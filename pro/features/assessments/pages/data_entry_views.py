@@ -115,7 +115,7 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
     pages,
     "/assessments/<int(max=2147483647):assessment_id>/check",
     endpoint="check",
-    right="check_answers",
+    right="verify_answers",
     section="participants",
 )
 def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
@@ -125,7 +125,7 @@ def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseRetur
 
 
 @pages.post("/assessments/<int(max=2147483647):assessment_id>/check", endpoint="checked")
-@needs("check_answers")
+@needs("verify_answers")
 def verify_paper_form(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
     """Store the second check: all answers agree, or are corrected with a reason."""
     paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())

@@ -128,7 +128,7 @@ def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) 
         "own_card": participant_cards.newest_card(work, page.row.id),
         "standing": visit_schedule.read_schedule_status(work, person, request_context.language()),
         "events": adverse_event_log.adverse_event_rows(work, request_context.language(), person.id)
-        if has_right("see_events")
+        if has_right("see_adverse_events")
         else [],
         "stable_marks": stable_symptoms.stable_marks(work, person, request_context.language()),
     }

@@ -21,7 +21,7 @@ from pro.web import request_context
 from pro.web.labels import waiting_time
 from pro.web.refusals import N_
 
-pages = Blueprint("cohort", __name__, url_prefix="/cohort")
+pages = Blueprint("study_overview", __name__, url_prefix="/study-overview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ScaleTrend:
     pages,
     "",
     endpoint="show",
-    right="see_cohort",
+    right="see_study_overview",
     title=N_("Study overview"),
     menu=35,
     way_back=N_("the study overview"),

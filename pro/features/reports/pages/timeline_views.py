@@ -23,7 +23,7 @@ from pro.features.reports.score_trends import ScoreSeries, ScoreTrends
 from pro.web import request_context
 from pro.web.refusals import N_
 
-pages = Blueprint("course", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
+pages = Blueprint("timeline", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
 
 # The published classes of a change (Cocks 2012).
 SIZES = {
@@ -45,13 +45,13 @@ NOT_DRAWN = {
 }
 
 
-@staff_page(pages, "/course", endpoint="course", right="see_answers", section="participants")
+@staff_page(pages, "/timeline", endpoint="show", right="see_answers", section="participants")
 def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the timeline, the symptoms by week and the scores, each with its table."""
     return _timeline_page(participant_id)
 
 
-@pages.get("/pre-dose.pdf", endpoint="card")
+@pages.get("/pre-dose.pdf", endpoint="pre_dose_summary")
 @needs("see_answers")
 def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Send the pre-dose summary as one page of A4. Raises NotFound if the plan has none.
@@ -89,7 +89,11 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
     person = participant_page.read_participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     record = answer_history.read_history(work, person, language)
-    spans = adverse_event_log.timeline_spans(work, person.id, language) if page_guard.has_right("see_events") else []
+    spans = (
+        adverse_event_log.timeline_spans(work, person.id, language)
+        if page_guard.has_right("see_adverse_events")
+        else []
+    )
     line = participant_timeline.read_timeline(work, record, language, spans)
     return render_template(
         "reports/timeline.html",

@@ -44,8 +44,8 @@ def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> Respo
     pages,
     "/tasks/<int(max=2147483647):call_task_id>",
     endpoint="one",
-    right="see_board",
-    section="board",
+    right="see_to_do_list",
+    section="to_do_list",
     way_back=N_("the call task you opened"),
     kept=UnsavedTextRule(restore_task_page, "log_call", field="text"),
 )
@@ -70,7 +70,7 @@ def log_task_call(staff: SignedInStaff, call_task_id: int) -> ResponseReturnValu
     pages,
     "/participants/<int(max=2147483647):participant_id>/calls",
     endpoint="calls",
-    right="see_board",
+    right="see_to_do_list",
     section="participants",
     kept=UnsavedTextRule(restore_calls_page, "log_call", field="text"),
 )
@@ -102,7 +102,7 @@ def settle_failed_message(staff: SignedInStaff, message_id: int) -> ResponseRetu
     else:
         notify("message_settled")
     chosen = urlencode({name: request.args[name] for name in FILTER_PARAMETERS if name in request.args})
-    return redirect(f"{url_for('staff.board')}{'?' if chosen else ''}{chosen}", code=303)
+    return redirect(f"{url_for('staff.to_do_list')}{'?' if chosen else ''}{chosen}", code=303)
 
 
 def _log_call(page: CallPage, back: str, call_task_id: int | None = None) -> ResponseReturnValue:

@@ -277,7 +277,7 @@ def _preview_page(
     return page, 409 if stale else 200
 
 
-@staff_page(pages, "/calendar", endpoint="calendar", right="see_dates", section="participants")
+@staff_page(pages, "/visit-schedule", endpoint="visit_schedule", right="see_dates", section="participants")
 def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the visit schedule: every expected form with its state."""
     person = participant_page.read_participant(request_context.work(), participant_id)
@@ -285,7 +285,7 @@ def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseRe
     return _expected_forms_page(participant_id, MissedReasonForm(formdata=None))
 
 
-@pages.post("/calendar", endpoint="explain")
+@pages.post("/visit-schedule", endpoint="explain")
 @needs("set_reason")
 def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Record the reason of a missing form.
@@ -310,7 +310,7 @@ def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseRet
         request_context.work(), missed[form.expected.data], form.reason.data, form.note.data or ""
     )
     notify("reason_set")
-    target = url_for("staff.dates.calendar", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
+    target = url_for("staff.dates.visit_schedule", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
     return redirect(target, code=303)
 
 
