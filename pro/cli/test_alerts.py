@@ -41,6 +41,6 @@ def start_test_alert(plan: str) -> None:
 
 
 FAILURES = {
-    "nobody_on_duty": "The test alert failed: nobody is on call now. See `flask staff duty`.",
+    "nobody_on_duty": "The test alert failed: nobody is on call now. See `flask staff shift`.",
     "not_an_emergency": "The test alert failed: the rules do not rate the plan's answers as an emergency.",
 }

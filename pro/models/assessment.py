@@ -131,6 +131,6 @@ class LicensedWording(Base):
     version: Mapped[str] = mapped_column(String(64))
     checksum: Mapped[str] = mapped_column(String(64), index=True)
     licence: Mapped[dict[str, Any]] = mapped_column(Json)
-    texts: Mapped[dict[str, Any]] = mapped_column(Json)
+    wording: Mapped[dict[str, Any]] = mapped_column(Json)
     loaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     note: Mapped[str] = mapped_column(Text, default="")

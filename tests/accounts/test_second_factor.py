@@ -70,7 +70,7 @@ def test_the_password_alone_opens_half_a_session(any_clinic):
     secret, _codes = set_up(any_clinic, any_clinic.nurse)
     number = begin(any_clinic.app_context, any_clinic.nurse)
     assert pending(any_clinic, number) == "code"
-    assert [event.subject_id for event in any_clinic.events("staff.password_given")] == [any_clinic.nurse.id]
+    assert [event.subject_id for event in any_clinic.events("staff.password_correct")] == [any_clinic.nurse.id]
     assert verify(any_clinic, number, code_of(secret, any_clinic)) == VerifiedCode()
     assert pending(any_clinic, number) == ""
     assert len(any_clinic.events("staff.signed_in")) == 2

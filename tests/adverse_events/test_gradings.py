@@ -76,7 +76,7 @@ def test_a_grading_is_kept_signed_and_audited_with_its_alert(any_clinic):
     assert (row.grade, row.from_on, row.source, row.attribution) == (3, TODAY, source, ["radiotherapy"])
     assert (signature.subject, signature.subject_id, signature.meaning) == ("grading", row.id, "assessed")
     assert signatures.is_content_unchanged(signature, gradings.signed_content(row, event), gradings.SIGNED_SHAPES)
-    assert [found.new["grade"] for found in any_clinic.events("grading.signed")] == [3]
+    assert [found.new["ctcae_grade"] for found in any_clinic.events("grading.signed")] == [3]
 
 
 REFUSED = [

@@ -51,7 +51,7 @@ def test_it_begins_at_its_time_and_tells_who_would_be_told(any_clinic: Clinic, c
     first = sent["test_alert", "nurse@example.org"]
     assert first.params == {"level": "emergency", "link": "http://127.0.0.1:8000/staff/test-alerts/1"}
     assert (first.language, sent["test_alert", "investigator@example.org"].language) == ("zh_Hans", "en")
-    (event,) = any_clinic.events("test_alert.begun")
+    (event,) = any_clinic.events("test_alert.started")
     assert (event.actor, event.participant_id, (event.new or {})["week"]) == ("system", None, "2026-W10")
     assert any_clinic.alerts() == {}
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_no_text_message_where_the_installation_sends_none(clinic: Clinic, clock
 def test_four_workers_begin_one(any_clinic: Clinic, clock: Clock) -> None:
     clock.now += UNTIL_TEST_ALERT
     form_browser.run_concurrently(*(lambda: begin_test_alerts(any_clinic) for _ in range(4)))
-    assert len(any_clinic.rows(WeeklyTestAlert)) == len(any_clinic.events("test_alert.begun")) == 1
+    assert len(any_clinic.rows(WeeklyTestAlert)) == len(any_clinic.events("test_alert.started")) == 1
     assert len(any_clinic.mails("test_alert")) == 2
 
 

@@ -181,7 +181,7 @@ def test_two_decide_at_once_and_one_does(any_clinic):
     outcomes = [row.outcome for row in any_clinic.rows(DataCorrection)]
     assert outcomes in (["approved"], ["refused"])
     assert len(stood(any_clinic)) == (2 if outcomes == ["approved"] else 1)
-    assert len(any_clinic.events("signature.given")) == 2
+    assert len(any_clinic.events("signature.signed")) == 2
 
 
 def test_frozen_nothing_is_corrected_until_it_is_lifted(any_clinic):

@@ -45,7 +45,7 @@ def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     assert "odor" not in rows
     assert "E04" in kept.unresolved
     (event,) = any_clinic.events("assessment.entered")
-    assert event.new["mode"] == "phone"
+    assert event.new["completion_mode"] == "phone"
 
 
 def test_it_is_judged_at_once_and_mailed(any_clinic, clock):

@@ -74,7 +74,7 @@ def test_production_does_not_start_and_says_why() -> None:
     command = [sys.executable, "-c", "import app; app.create_app()"]
     started = subprocess.run(command, cwd=ROOT, env=env, capture_output=True)
     assert started.returncode == 3
-    for name in (b"PRO_SECRET_KEY", b"PRO_DATA_KEYS", b"PRO_BASE_URL", b"PRO_MAIL", b"PRO_SMS"):
+    for name in (b"PRO_SECRET_KEY", b"PRO_DATA_KEYS", b"PRO_BASE_URL", b"PRO_EMAIL", b"PRO_SMS"):
         assert name in started.stderr
 
 
@@ -156,7 +156,7 @@ def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
 
 def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) -> None:
     email = seeded.staff["investigator"].email
-    put = run(app, "staff", "duty", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
+    put = run(app, "staff", "shift", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
     assert put.exit_code == 0, put.output
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
@@ -177,7 +177,7 @@ def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) ->
 def test_a_duty_that_cannot_be_is_refused_in_a_sentence(
     app: Flask, seeded: Study, who: str, place: str, day: str, until: str, words: str
 ) -> None:
-    refused = run(app, "staff", "duty", who, place, f"2026-03-{day}T08:00", f"2026-03-{until}T08:00")
+    refused = run(app, "staff", "shift", who, place, f"2026-03-{day}T08:00", f"2026-03-{until}T08:00")
     assert refused.exit_code == 1
     assert words in refused.output
     assert ("Nurse: 2026-03-02 00:00 to" in refused.output) == (place == "on_call")

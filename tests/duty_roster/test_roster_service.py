@@ -87,7 +87,7 @@ def test_local_times_of_the_study_become_an_interval(any_clinic):
     (event,) = any_clinic.events("shift.put")
     assert event.actor_id == any_clinic.coordinator.id
     assert event.new == {
-        "place": "backup",
+        "shift": "backup",
         "staff": any_clinic.coordinator.id,
         "starts": "2026-03-02T12:00:00+00:00",
         "ends": "2026-03-03T00:00:00+00:00",
@@ -215,7 +215,7 @@ def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_clinic, cloc
     assert standing(any_clinic) == []
     assert any_clinic.rows(Shift)[-1].cancelled_at == clock.now
     (event,) = any_clinic.events("shift.cancelled")
-    assert (event.subject_id, event.reason, event.old["place"]) == (duty, "taken back", "backup")
+    assert (event.subject_id, event.reason, event.old["shift"]) == (duty, "taken back", "backup")
 
 
 def test_what_has_passed_stays_with_who_held_it(any_clinic, clock):

@@ -68,7 +68,7 @@ def test_the_file_twin_refuses_what_a_mail_server_would(tmp_path: Path) -> None:
     ],
 )
 def test_the_settings_choose_the_senders(mail: str, sms: str, kinds: dict[str, type]) -> None:
-    config = Config(mail=mail, sms=sms, twilio_account="AC" + "a" * 32, twilio_token="t", twilio_from="+14155552345")
+    config = Config(email=mail, sms=sms, twilio_account="AC" + "a" * 32, twilio_token="t", twilio_from="+14155552345")
     senders = provider_choice.choose_senders(config)
     assert {channel: type(sender) for channel, sender in senders.items()} == kinds
     for sender in senders.values():

@@ -87,7 +87,7 @@ def test_the_lists_of_kinds_agree() -> None:
 
 
 def test_the_chosen_sender_of_texts_is_asked_through_the_register(tmp_path: object) -> None:
-    config = Config(sms="file", mail="file")
+    config = Config(sms="file", email="file")
     senders = provider_choice.choose_senders(config, GATEWAY)
     assert isinstance(senders["sms"], GatewayFilter)
     assert not isinstance(senders["email"], GatewayFilter)

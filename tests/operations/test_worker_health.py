@@ -49,7 +49,7 @@ def test_mail_that_waits_too_long_is_named(any_clinic, clock):
     beat(any_clinic)
     assert quiet(any_clinic) == ["not_notified"]
     clock.move(seconds=1)
-    assert quiet(any_clinic) == ["mail", "not_notified"]
+    assert quiet(any_clinic) == ["email", "not_notified"]
 
 
 def test_an_alert_without_a_notification_is_named(any_clinic):

@@ -154,7 +154,7 @@ def test_a_result_that_was_taken_back_grades_nothing(clinic):
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work, pytest.raises(NotAllowed):
         endoscopies.cancel_endoscopy(work, person(work, clinic), number, "again")
     (event,) = clinic.events("endoscopy.cancelled")
-    assert (event.reason, event.old["grade"]) == ("another participant", 3)
+    assert (event.reason, event.old["ctcae_grade"]) == ("another participant", 3)
 
 
 def test_an_endoscopy_that_is_not_done_comes_to_the_to_do_list(any_clinic):

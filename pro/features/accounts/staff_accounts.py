@@ -229,7 +229,7 @@ def start_session(work: UnitOfWork, staff: StaffMember, device: str) -> SignInRe
     )
     work.session.add(session)
     work.actor = Actor("staff", staff.id, staff.role, staff.name)
-    work.record("staff.password_given" if staff.otp_sealed else "staff.signed_in", staff)
+    work.record("staff.password_correct" if staff.otp_sealed else "staff.signed_in", staff)
     return SignInResult(staff=staff, secret=secret, entry=StaffLogin(staff, session))
 
 

@@ -155,7 +155,12 @@ def sign_grading(
     work.session.flush()
     content = signed_content(row, event)
     signatures.sign(work, confirmed, "assessed", row, content, SIGNED_SHAPES, participant_id=participant.id)
-    new = {"grade": row.ctcae_grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
+    new = {
+        "ctcae_grade": row.ctcae_grade,
+        "serious": row.serious,
+        "none_reason": row.none_reason,
+        "adverse_event": row.adverse_event_id,
+    }
     work.record("grading.signed", row, participant_id=participant.id, new=new, reason=row.not_serious)
     return GradingResult(True, row.adverse_event_id)
 
@@ -312,7 +317,7 @@ def _find_or_record_event(
         made_by=work.actor.id,
     )
     work.session.add(event)
-    new = {"term": event.ctcae_term, "onset": draft.onset_date.isoformat(), "source": case_key}
+    new = {"ctcae_term": event.ctcae_term, "onset": draft.onset_date.isoformat(), "source": case_key}
     work.record("adverse_event.recorded", event, participant_id=participant.id, new=new)
     return event
 

@@ -240,7 +240,7 @@ def _start_test_alert(
     test_alert: WeeklyTestAlert | None = work.session.scalars(statement).one_or_none()
     if test_alert is None:
         return None
-    work.record("test_alert.begun", test_alert, new={"plan": plan.id, "week": week, "number": number})
+    work.record("test_alert.started", test_alert, new={"plan": plan.id, "week": week, "number": number})
     if not _is_emergency(work, plan, test_alert_settings):
         _mark_failed(work, test_alert, "not_an_emergency")
         return test_alert

@@ -157,7 +157,7 @@ def enter_form(
     _add_and_record(work, assessment, [*stale, *filled.changes], now.rows, language, mode, answered_by)
     assessment.first_answer_at = assessment.first_answer_at or work.now
     assessment.last_answer_at = work.now
-    new = {"mode": mode, "answered_by": answered_by, "answered_at": answered_at.isoformat()}
+    new = {"completion_mode": mode, "answered_by": answered_by, "answered_at": answered_at.isoformat()}
     work.record("assessment.entered", assessment, participant_id=participant.id, new=new)
     answer_service.close_form(work, assessment, filled.answers, language, earlier=now.answers or None)
     return assessment

@@ -45,7 +45,7 @@ BARE_VALUE_KEYS: Mapping[str, str] = {
 ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "data_correction.requested"})
 # Keys with free text: the page shows that there is text, not the text. What a page showed at a signature may hold free
 # text too, so it is hidden; the signature's digest stands for it.
-FREE_TEXT_KEYS = frozenset({"told"})
+FREE_TEXT_KEYS = frozenset({"information"})
 HIDDEN_KEYS = frozenset({"seen"})
 
 
@@ -138,11 +138,11 @@ def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[Aud
     seals: dict[int, str] = {}
     for part in _batches([event.id for event in events]):
         query = select(Seal.audit_entry_id, Seal.digest).where(Seal.audit_entry_id.in_(part))
-        seals |= {row.event_id: row.digest for row in work.session.execute(query)}
+        seals |= {row.audit_entry_id: row.digest for row in work.session.execute(query)}
     lines = _audit_lines(work, events, language, seals)
     said = {
         "rows": len(lines),
-        "who": pick.who,
+        "staff_member": pick.who,
         "form": pick.ref,
         "since": pick.since.isoformat() if pick.since else "",
         "until": pick.until.isoformat() if pick.until else "",

@@ -483,7 +483,7 @@ def _staff_name(work: UnitOfWork, staff_id: int) -> str:
 def _audit_facts(row: Shift | Absence) -> dict[str, object]:
     """Return the content of a shift or absence for the audit trail."""
     facts = {"staff": row.staff_id, "starts": row.starts_at.isoformat(), "ends": row.ends_at.isoformat()}
-    return {"place": row.kind, **facts} if isinstance(row, Shift) else facts
+    return {"shift": row.kind, **facts} if isinstance(row, Shift) else facts
 
 
 def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, interval: Interval) -> Shift:

@@ -28,7 +28,7 @@ def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWord
         version=words.version,
         checksum=words.checksum,
         licence=stored["licence"],
-        texts=stored,
+        wording=stored,
         loaded_at=work.now,
         note=note,
     )
@@ -67,7 +67,7 @@ def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) 
         row = work.session.scalar(select(LicensedWording).where(LicensedWording.checksum == checksum).limit(1))
         if row is None:
             return own
-        _words_by_checksum[checksum] = read_words(row.texts)
+        _words_by_checksum[checksum] = read_words(row.wording)
     return _words_by_checksum[checksum]
 
 

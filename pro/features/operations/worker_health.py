@@ -34,7 +34,7 @@ def record_heartbeat(work: UnitOfWork, name: str) -> None:
 def find_troubles(work: UnitOfWork) -> list[str]:
     """Return the names of what does not work.
 
-    A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "not_notified" if
+    A job of LOOPS without a run for 60 seconds; "email" if an email waits for longer than 5 minutes; "not_notified" if
     no message about an unacknowledged urgent alert has reached a person; "not_evaluated" while answers that could not
     be evaluated wait for a person; "test_alert" if the weekly test alert failed or did not start; "codes" while so many
     wrong codes are typed that they may be guesses; "plan" if a participant belongs to a plan that is not installed.
@@ -43,7 +43,7 @@ def find_troubles(work: UnitOfWork) -> list[str]:
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
     oldest = outbox_backlog.read_backlog(work.session, work.now).oldest_at
     if oldest is not None and work.now - oldest > MAX_EMAIL_DELAY:
-        found.append("mail")
+        found.append("email")
     if notifications.untold_sources(work) or unknown_senders.untold_numbers(work):
         found.append("not_notified")
     if _has_forms_not_evaluated(work):

@@ -107,7 +107,7 @@ def record_consent(
         information="",
     )
     work.session.add(row)
-    new = {"version": row.version, "signed_on": signed_on.isoformat(), "language": language, "way": way}
+    new = {"version": row.version, "signed_on": signed_on.isoformat(), "language": language, "method": way}
     work.record("consent.signed", row, participant_id=participant.id, new={**new, "health_data": True})
     return row
 

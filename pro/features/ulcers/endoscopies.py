@@ -83,7 +83,7 @@ def record_result(
     row.done_on, row.result, row.finding = done_on, result, finding.strip()
     row.ctcae_grade = int(grade) if grade else None
     row.recorded_at, row.recorded_by = work.now, _staff_id(work)
-    new = {"done_on": str(done_on), "result": result, "grade": row.ctcae_grade}
+    new = {"done_on": str(done_on), "result": result, "ctcae_grade": row.ctcae_grade}
     work.record("endoscopy.done", row, participant_id=participant.id, new=new)
     return row
 
@@ -112,7 +112,7 @@ def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: i
     if not reason.strip():
         raise BadData("endoscopy", fields={"reason": "reason_needed"})
     row.cancelled_at, row.cancelled_by, row.reason = work.now, _staff_id(work), reason.strip()
-    old = {"done_on": str(row.done_on or ""), "result": row.result, "grade": row.ctcae_grade}
+    old = {"done_on": str(row.done_on or ""), "result": row.result, "ctcae_grade": row.ctcae_grade}
     work.record("endoscopy.cancelled", row, participant_id=participant.id, old=old, reason=row.reason)
     return row
 

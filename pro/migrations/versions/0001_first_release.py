@@ -259,7 +259,7 @@ def _forms() -> None:
         sa.Column("version", sa.String(64), nullable=False),
         sa.Column("checksum", sa.String(64), nullable=False, index=True),
         sa.Column("licence", Json, nullable=False),
-        sa.Column("texts", Json, nullable=False),
+        sa.Column("wording", Json, nullable=False),
         sa.Column("loaded_at", AT, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
     )

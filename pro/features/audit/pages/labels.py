@@ -67,7 +67,7 @@ SENTENCES: Mapping[str, str] = {
     "data_correction.refused": N_("Correction rejected"),
     "data_correction.requested": N_("Correction requested"),
     "signed_decision.made": N_("Decision signed"),
-    "test_alert.begun": N_("Weekly test alert started"),
+    "test_alert.started": N_("Weekly test alert started"),
     "test_alert.confirmed": N_("Weekly test alert confirmed"),
     "test_alert.failed": N_("Weekly test alert failed"),
     "shift.cancelled": N_("Shift cancelled"),
@@ -106,10 +106,10 @@ SENTENCES: Mapping[str, str] = {
     "plan.renewed": N_("Visit schedule updated to a new plan version"),
     "receipt.early": N_("Delivery receipt arrived before its message was stored"),
     "reminder.dropped": N_("Reminder skipped"),
-    "signature.given": N_("Signed"),
+    "signature.signed": N_("Signed"),
     "staff.added": N_("Account created"),
     "staff.code_failed": N_("Wrong second-factor code entered"),
-    "staff.password_given": N_("Password correct; second factor still required"),
+    "staff.password_correct": N_("Password correct; second factor still required"),
     "staff.sign_in_failed": N_("Sign-in failed"),
     "staff.signed_in": N_("Signed in"),
     "staff.signed_out": N_("Signed out"),
@@ -177,6 +177,7 @@ FACTS: Mapping[str, str] = {
     "about": N_("subject of the decision"),
     "actions": N_("types of action"),
     "added": N_("forms added"),
+    "adverse_event": N_("adverse event number"),
     "after": N_("after position"),
     "algorithm": N_("algorithm"),
     "anchors": N_("dates"),
@@ -189,36 +190,37 @@ FACTS: Mapping[str, str] = {
     "channel": N_("channel"),
     "checksum": N_("checksum"),
     "choice": N_("decision"),
+    "completion_mode": N_("mode"),
     "consent": N_("consent"),
+    "ctcae_grade": N_("grade"),
+    "ctcae_term": N_("term"),
     "digest": N_("digest"),
     "disposition": N_("outcome of the alert"),
     "done_on": N_("examination date"),
     "dropped": N_("forms cancelled"),
     "due_at": N_("due"),
     "ends": N_("to"),
-    "event": N_("adverse event number"),
     "failed": N_("failure"),
     "failure": N_("failure"),
     "form": N_("form"),
     "good": N_("intact up to"),
-    "grade": N_("grade"),
+    "information": N_("information given"),
     "instrument": N_("questionnaire"),
     "items": N_("questions"),
     "kind": N_("kind"),
     "language": N_("language"),
     "level": N_("level"),
     "meaning": N_("meaning"),
+    "method": N_("method"),
     "missing": N_("reason"),
-    "mode": N_("mode"),
     "moved": N_("forms rescheduled"),
-    "none": N_("reason for no adverse event"),
+    "none_reason": N_("reason for no adverse event"),
     "number": N_("number"),
     "onset": N_("onset"),
     "outcome": N_("outcome of the call"),
     "pages": N_("pages"),
     "participant": N_("participant"),
     "pd1_exposed": N_("exposed to anti-PD-1"),
-    "place": N_("shift type"),
     "plan": N_("study"),
     "plan_version": N_("version of the plan"),
     "problems": N_("number of problems"),
@@ -230,19 +232,18 @@ FACTS: Mapping[str, str] = {
     "health_data": N_("consent for health data"),
     "scope": N_("extent"),
     "serious": N_("serious (SAE)"),
+    "shift": N_("shift type"),
     "signed_on": N_("signed on"),
-    "told": N_("information given"),
-    "way": N_("method"),
     "since": N_("from"),
     "source": N_("source"),
     "alert": N_("alert"),
     "staff": N_("account"),
+    "staff_member": N_("staff member"),
     "starts": N_("from"),
     "state": N_("state"),
     "step": N_("step"),
     "participant_number": N_("participant number"),
     "template": N_("message"),
-    "term": N_("term"),
     "to": N_("to position"),
     "tries": N_("attempts"),
     "ulcer_status": N_("ulcer"),
@@ -250,7 +251,6 @@ FACTS: Mapping[str, str] = {
     "version": N_("version"),
     "visit": N_("visit"),
     "week": N_("week"),
-    "who": N_("staff member"),
 }
 # Key of a fact -> the table of ``labels`` with its values.
 VALUES: Mapping[str, str] = {
@@ -259,13 +259,13 @@ VALUES: Mapping[str, str] = {
     "disposition": "disposition",
     "language": "language",
     "missing": "missing",
-    "mode": "mode",
+    "completion_mode": "mode",
     "outcome": "task_end",
-    "place": "place_held",
+    "shift": "place_held",
     "role": "role",
     "scope": "scope",
     "template": "template",
-    "way": "consent_way",
+    "method": "consent_way",
 }
 CHOICES: Mapping[str, str] = {
     "continue": N_("continues"),
@@ -277,7 +277,7 @@ CHOICES: Mapping[str, str] = {
 CLINICAL_WORDS: Mapping[str, Mapping[str, str]] = {
     "about": ABOUT,
     "choice": CHOICES,
-    "none": NO_EVENT,
+    "none_reason": NO_EVENT,
     "result": RESULTS,
     "ulcer_status": STATES,
 }
@@ -348,7 +348,7 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
     say = request_context.translator().gettext
     if value is None:
         return ""
-    if fact.is_item or fact.key in ("level", "meaning", "told") or (fact.key == "role" and value in RECIPIENTS):
+    if fact.is_item or fact.key in ("level", "meaning", "information") or (fact.key == "role" and value in RECIPIENTS):
         table = {"level": LEVELS, "meaning": MEANINGS, "role": RECIPIENTS}.get(fact.key, ANSWER_STATES)
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):
@@ -357,8 +357,8 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
         return request_context.app_context().catalogue.staff_title(value, request_context.language())
     if fact.key in CLINICAL_WORDS and value in CLINICAL_WORDS[fact.key]:
         return say(CLINICAL_WORDS[fact.key][value])
-    if fact.key in ("term", "visit"):
-        return _term_name(value) if fact.key == "term" else _visit_name(value, plan)
+    if fact.key in ("ctcae_term", "visit"):
+        return _term_name(value) if fact.key == "ctcae_term" else _visit_name(value, plan)
     if fact.key == "by" and value in WAYS:
         return say(WAYS[value])
     if fact.key in VALUES and isinstance(value, str) and value in TABLES[VALUES[fact.key]]:
