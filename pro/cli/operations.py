@@ -258,7 +258,7 @@ DUTY_SENTENCES = {
     "too_far": "The time is too far from now. Check the year.",
     "stretch_too_long": f"A shift lasts at most {roster_service.SHIFT_AT_MOST.days} days.",
     "overlaps": "Another person already has this shift.",
-    "holds_other_place": "This person already has the other shift at that time. To allow it, add --both-places.",
+    "holds_other_place": "This person already has the other shift at that time. To allow it, add --both-shifts.",
 }
 SENTENCES = {
     "taken": "an account with this email address already exists.",
