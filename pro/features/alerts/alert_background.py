@@ -27,7 +27,7 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class RecordedTreatment:
-    """The newest of a treatment that was given: ``number`` of at most ``most``, ``days_ago`` days before today."""
+    """The newest dose or fraction: ``number`` of at most ``most``, given ``days_ago`` days before today."""
 
     title: str
     number: int
@@ -52,7 +52,7 @@ class EarlierCase:
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """A staff member who can be asked.
+    """A staff member to contact.
 
     ``phone``: in E.164, "" if none is known or the reader may not see it. ``is_reader``: the reader of the page.
     """
@@ -66,7 +66,7 @@ class Colleague:
 
 @dataclass(frozen=True, slots=True)
 class DutyNow:
-    """Who holds a place of the roster now, until when, and who holds it after that.
+    """The person on call or on backup now, until when, and the next one.
 
     ``until`` is None while no end is on the roster; ``then`` is empty where the roster has a gap after it.
     """

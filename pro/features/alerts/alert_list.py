@@ -61,7 +61,7 @@ class AlertCase:
 
 
 def open_cases(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AlertCase]:
-    """Every form with an open alert, unacknowledged and loudest first, then the one that waits longest.
+    """Return the cases with an open alert: unacknowledged first, then by level, then by waiting time.
 
     ``participant_id``: only those of one participant.
     """
@@ -72,13 +72,13 @@ def open_cases(work: UnitOfWork, language: str, participant_id: int | None = Non
 
 
 def case_of(work: UnitOfWork, case_key: str, language: str) -> AlertCase | None:
-    """All alerts of one form, open or not, as one case."""
+    """Return all alerts of one form, open or not, as one case."""
     found = _read_cases(work, _alert_query().where(Alert.source == case_key), language)
     return found[0] if found else None
 
 
 def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, level: int = Level.WATCH) -> str:
-    """A rule in the reader's words; "" where judging broke, the bare id for a rule that the plan no longer has."""
+    """Return the sentence of a rule; "" if the evaluation failed, the id if the plan has no such rule."""
     gettext = work.app_context.catalogs.translator(language).gettext
     if rule == EVALUATION_FAILED:
         return ""
@@ -170,7 +170,7 @@ def _build_case(
 
 
 def _successful_calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[PhoneCall]:
-    """The calls since the first of ``alerts`` that reached a person, oldest first, of all their participants."""
+    """Return the calls since the first of ``alerts`` that reached a person, oldest first, by participant."""
     if not alerts:
         return []
     theirs = PhoneCall.participant_id.in_({alert.participant_id for alert in alerts})
@@ -186,14 +186,14 @@ def _minute_of(at: datetime) -> datetime:
 
 
 def _answered_at(assessment: Assessment) -> datetime | None:
-    """When the participant answered; of what staff typed in later, not when they did."""
+    """Return when the participant answered, also of forms that staff entered later."""
     return assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
 
 
 def _case_sentence(
     work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], assessment: Assessment | None, language: str
 ) -> str:
-    """The first finding, every other emergency, and the suspected ulcer, the sign that must not be missed."""
+    """Return the sentence of the first finding, of every other emergency, and of the suspected ulcer."""
     translator = work.app_context.catalogs.translator(language)
     shown = [alert for alert in alerts if alert.rule != EVALUATION_FAILED]
     held = [alert for alert in shown if finding_holds(alert, assessment)]

@@ -115,7 +115,7 @@ class AlertPage:
 
     ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
 
-    ``missed``: the form whose silence raised them; then ``call_task_id`` is the open phone task, and ``last_answer_at``
+    ``missed``: the missed form that raised them; then ``call_task_id`` is the open call task, and ``last_answer_at``
     when the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that
     came by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is
     of an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's
@@ -175,12 +175,15 @@ class AlertMessage:
 
     @property
     def is_open(self) -> bool:
-        """True while it is not known to have arrived, and was not given up as needless."""
+        """True while the message is neither delivered nor dropped."""
         return self.status not in ("delivered", "dropped")
 
 
 def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
-    """The page of one alert, with all others of the same form. NotFound. That an identity was shown is recorded."""
+    """Return the page of an alert, with the other alerts of its case. Raise NotFound.
+
+    That an identity was shown is recorded.
+    """
     alert = work.session.get(Alert, alert_id)
     case = alert_list.case_of(work, alert.source, language) if alert else None
     if alert is None or case is None:
@@ -248,7 +251,7 @@ def _compared_at(assessment: Assessment | None, name: str) -> datetime | None:
 
 
 def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
-    """The phone in E.164 for those who may see it; that it was seen is recorded."""
+    """Return the phone number in E.164 if the reader may see it, and record that it was seen."""
     if participant.phone_sealed is None or not staff_accounts.has_right(work.actor.role, "see_identity"):
         return None
     work.record("participant.phone_seen", participant, participant_id=participant.id)
@@ -258,7 +261,7 @@ def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
 def answer_table(
     work: UnitOfWork, assessment: Assessment, language: str, rows: Mapping[str, Answer] | None = None
 ) -> list[AnswerRow]:
-    """What was answered, in words, in the instrument's order: items with an answer now, last time or at baseline.
+    """Return the items with an answer now, last time or at baseline, in words and in the instrument's order.
 
     ``rows``: the newest of each item, if they were read already.
     """
@@ -295,7 +298,7 @@ def answer_table(
 
 
 def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert], language: str) -> list[AnswerRow]:
-    """The answers of a form, each with the rules that it fired; those that fired one first, highest level on top."""
+    """Return the answers of a form with the rules that fired on each; answers of the highest level first."""
     fired = alert_background.deciding_items(work, alerts)
     levels: dict[str, int] = {}
     for alert in alerts:
@@ -308,13 +311,13 @@ def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert
 
 
 def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:
-    """The same, as the reader may see it: a text can hold a name."""
+    """Return the answer as the reader may see it: a text can hold a name."""
     said = answer_text(item, words, value)
     return privacy.visible_text(work, said, language) if item.kind == "text" else said
 
 
 def read_alert_messages(work: UnitOfWork, alert_ids: Sequence[int], language: str) -> list[AlertMessage]:
-    """Every message about these alerts in one query: failed first, then what waits, then the newest."""
+    """Return all messages about these alerts: failed first, then queued, then the newest."""
     translator = work.app_context.catalogs.translator(language)
     query = (
         select(Message, StaffMember)
@@ -376,7 +379,7 @@ def _changed_since(
 
 
 def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFlag, ...]:
-    """Every red flag once, with its words where they were kept."""
+    """Return each red flag once, with its words where they were stored."""
     found = dict.fromkeys(flag for text in came for flag in text.flags)
     named = {(flag.class_id, flag.status) for flag in found}
     for alert in alerts:
@@ -423,7 +426,7 @@ def _notes(work: UnitOfWork, case_key: str) -> list[tuple[datetime, str, str]]:
 def _events(
     work: UnitOfWork, alerts: Sequence[Alert], assessment: Assessment | None
 ) -> list[tuple[datetime, str, str]]:
-    """The course of things, newest first: (when, machine key of what happened, whom or which rule)."""
+    """Return the history, newest first: (time, key of the action, person or rule)."""
     names = staff_accounts.staff_names(work)
     found: list[tuple[datetime, str, str]] = []
     ids = [alert.id for alert in alerts]

@@ -147,7 +147,7 @@ def _renewed_findings(
 
 
 def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormCase, verdict: Verdict) -> Verdict:
-    """While a form is answered, wait with what D1 will lower unless a question still to come says otherwise.
+    """Hold back findings that D1 may still lower while the form is being answered.
 
     A form that is submitted or lies idle is evaluated as it stands.
     """

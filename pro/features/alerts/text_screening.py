@@ -232,7 +232,7 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
 
 
 def needs_advice(found: Screening) -> bool:
-    """True if the sender gets the fixed safety sentence: a red flag that is urgent or more as it is meant.
+    """Return True if the sender gets the safety sentence: a red flag that is urgent or more as it is meant.
 
     A report of a death is not answered by it, unless it holds an emergency of its own.
     """

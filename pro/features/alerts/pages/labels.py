@@ -98,7 +98,7 @@ web_labels.add_tables(
 
 
 def _closed_first(said: notices.Values) -> notices.Values:
-    """Who closed it and how; an alert that an answer closed has no name."""
+    """Return the notice of who closed the alert and how; an alert that an answer closed has no name."""
     how = {"how": web_labels.word("disposition", said["disposition"])}
     return {**notices.name_or_words(N_("System"))(said), **how}
 
