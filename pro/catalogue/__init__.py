@@ -86,7 +86,7 @@ class Catalogue:
     def shown_plan(self, plan_id: str) -> StudyPlan:
         """Return the plan, or a stand-in without rules for a page about a participant whose plan is gone.
 
-        Never judge by it: it finds nothing.
+        Never evaluate by it: it finds nothing.
         """
         return self.plans.get(plan_id) or absent_plan(next(iter(self.plans.values())), plan_id)
 

@@ -33,7 +33,7 @@ def absent_plan(like: StudyPlan, plan_id: str) -> StudyPlan:
     """Return a stand-in for a plan that is no longer installed, for pages only.
 
     Emergency number, crisis line and time zone are those of the installed plan ``like``. It has no instruments, so no
-    form is issued, no telephone number of another study, and no rules and no version: nothing can be judged by it.
+    form is issued, no telephone number of another study, and no rules and no version: nothing can be evaluated by it.
     """
     settings = replace(like.settings, hotline="", hotline_shown="", it_department="", sender={})
     return StudyPlan(

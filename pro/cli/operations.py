@@ -106,7 +106,7 @@ def run_worker(forever: bool) -> None:
     ended.set()
     worker_steps.finish_deliveries(app_context, lines)
     if blocked:
-        # Threads that never end are freed by the end of the process only; systemd starts the worker anew.
+        # Threads that never end are freed by the end of the process only; systemd starts the worker again.
         log.error("worker ends reason=blocked_provider_calls")
         sys.exit(TEMPORARY_FAILURE)
 

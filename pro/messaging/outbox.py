@@ -410,7 +410,7 @@ def _store_outcomes(work: UnitOfWork, outcomes: Sequence[tuple[Claim, CallOutcom
     messages = {message.id: message for message in work.session.scalars(query)} if ids else {}
     for claim, outcome in outcomes:
         message = messages[claim.message.id]
-        # The row may be free or claimed anew: this call is over its limit, or its claim was not renewed in time.
+        # The row may be free or claimed again: this call is over its limit, or its claim was not renewed in time.
         ours = message.claimed_by == claim.by
         if isinstance(outcome, SentOutcome):
             if message.sent_at is None:

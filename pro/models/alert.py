@@ -18,12 +18,12 @@ DISPOSITIONS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
 class Alert(Base):
     """One finding of one source; all alerts of a source are a case (docs/alerts.md).
 
-    Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, louder or on a
-    worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The triple is unique,
-    so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>" for the texts that
-    came since that one. ``incoming_message_id``: the text that a text alert is about. ``inputs``: the facts that the
-    rule used, with the version of the instrument. ``advised_at``: when the participant confirmed the emergency advice
-    and continued. ``superseded_at``: since when a louder alert of the case covers it.
+    Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, at a higher
+    level or on a worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The
+    triple is unique, so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>"
+    for the texts that came since that one. ``incoming_message_id``: the text that a text alert is about. ``inputs``:
+    the facts that the rule used, with the version of the instrument. ``advised_at``: when the participant confirmed the
+    emergency advice and continued. ``superseded_at``: since when an alert of a higher level in the case supersedes it.
     """
 
     __tablename__ = "alert"

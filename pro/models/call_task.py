@@ -35,7 +35,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "call_missed": TaskKind(ended_by_answer=True, waits_for_endpoint=True),
     # Texts do not arrive.
     "phone_unreachable": TaskKind(Sentence("Text messages do not reach this phone")),
-    # We did not understand twice, by text or in the chat.
+    # A reply was not understood twice, by text or in the chat.
     "answer_unclear": TaskKind(Sentence("Replies were not understood repeatedly"), ended_by_answer=True),
     # A text says that the participant died: a person calls the family before anything else is sent.
     "death_reported": TaskKind(

@@ -16,7 +16,7 @@ Days = Annotated[int, Field(ge=-400, le=4000)]
 
 
 class PointFile(FilePart):
-    """A day told by an anchor: ``days`` after its ``number``."""
+    """A day counted from an anchor: ``days`` after its ``number``."""
 
     anchor: Name
     number: int = Field(0, ge=0, description="0 for an anchor that happens once")
@@ -24,7 +24,7 @@ class PointFile(FilePart):
 
 
 class ProjectionFile(FilePart):
-    """How later numbers of an anchor follow from the last known one while nobody recorded them."""
+    """How later numbers of an anchor follow from the last known one while none is recorded."""
 
     every: int = Field(gt=0, le=366)
     unit: Literal["days", "working_days"] = "days"
@@ -90,7 +90,7 @@ class AlternativeVisitFile(FilePart):
 
 
 class VisitFile(FilePart):
-    """One visit. ``anchor`` is an anchor, or a period: then it begins anew at each start and ends with the period."""
+    """One visit. ``anchor`` is an anchor, or a period: then it begins again at each start and ends with the period."""
 
     id: Name
     anchor: Name

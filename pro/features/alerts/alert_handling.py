@@ -136,8 +136,8 @@ def close_alerts(
     """End the open alerts of ``source`` that were ``shown``; superseded ones end as such with them.
 
     New alerts or an earlier closure are returned, and nothing is changed. BadData("closing", fields=...)
-    without an outcome, without a judgement, while unacknowledged, or for no action without a reason. "Admitted" needs a
-    serious event, or ``not_serious``: why this admission is none.
+    without an outcome, without an assessment, while unacknowledged, or for no action without a reason. "Admitted" needs
+    a serious event, or ``not_serious``: why this admission is none.
     """
     reason = reason.strip()
     alerts = _lock_alerts(work, case_key)

@@ -32,8 +32,8 @@ class AlertCase:
     """The open alerts of one form. ``alert_id`` is the worst one's, which the page is addressed by.
 
     ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
-    language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
-    of the ladder, while something loud waits. ``holder_id``: who holds it.
+    language; empty if the evaluation failed. ``acknowledged_by`` is None while any of them waits. ``next_step``:
+    of the escalation, while an urgent or emergency alert is unacknowledged. ``holder_id``: who holds it.
     ``missed``: no answer raised them, but a form that stayed empty;
     ``written``: a text that came by itself.
     ``phoned``: what came of the last call since the alert that reached a person (one of REACHED), made ``phoned_at``.
@@ -138,8 +138,8 @@ def _build_case(
         standing,
         key=lambda alert: (alert not in waiting, not finding_holds(alert, assessment), -alert.level, -alert.id),
     )
-    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait, and
-    # so does every text, because a person must read it.
+    # An acknowledged case keeps its level; a new urgent or emergency alert puts the case back among those that wait,
+    # and so does every text, because a person must read it.
     level = max(alert.level for alert in [one for one in standing if one.closed_at is None] or alerts)
     is_news = any(alert.level >= Level.URGENT or alert.rule == FREE_TEXT for alert in waiting)
     is_new = is_news or (bool(waiting) and holder is None)

@@ -40,7 +40,7 @@ from pro.models import (
     StaffMember,
 )
 
-# What happened to an alert that is told with who did it; all else with the rule.
+# What happened to an alert that is shown with the person; all others with the rule.
 ACTIONS_BY_STAFF = ("alert.acknowledged", "alert.taken_over", "alert.closed")
 # Messages that may need action stand first.
 STATUS_ORDER = ("failed", "waiting", "sent", "delivered", "dropped")
@@ -116,7 +116,7 @@ class AlertPage:
     ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
 
     ``missed``: the missed form that raised them; then ``call_task_id`` is the open call task, and ``last_answer_at``
-    when the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that
+    when the participant answered last. What the participant wrote, for those who may read answers: ``texts`` that
     came by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is
     of an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's
     advice. ``previous_at``, ``baseline_at``: when the forms were answered that the answers are compared with, if known.

@@ -159,8 +159,8 @@ def report_unjudged(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
 def acknowledge(work: UnitOfWork, alert_ids: Collection[int]) -> AcknowledgementResult:
     """Acknowledge the open alerts ``alert_ids``, those that a page showed, and no others. NotFound for none.
 
-    Earlier acknowledgements stand. Messages about the case that were not sent yet are dropped once no loud alert of it
-    is left unacknowledged.
+    Earlier acknowledgements stand. Messages about the case that were not sent yet are dropped once no urgent or
+    emergency alert of it is left unacknowledged.
     """
     query = select(Alert).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update()
     alerts = list(work.session.scalars(query.execution_options(populate_existing=True)))
@@ -219,9 +219,10 @@ def _lock_alerts(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
 def _store_findings(
     work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, before: list[Alert]
 ) -> list[Alert]:
-    """Store what is new; return the new alerts, and those that are no longer covered by a louder one.
+    """Store what is new; return the new alerts, and those that are no longer superseded by one of a higher level.
 
-    An alert is never made quieter: a finding that is louder than its alerts, or fires again, gets an alert of its own.
+    The level of an alert is never lowered: a finding of a higher level than its alerts, or one that fires again, gets
+    an alert of its own.
     """
     newest = newest_alerts(before)
     raised: list[Alert] = []
@@ -342,14 +343,17 @@ def _plan_rule(plan: StudyPlan | None, rule_id: str) -> AlertRule | None:
 
 
 def _cover(work: UnitOfWork, alerts: Iterable[Alert]) -> None:
-    """Mark alerts as covered by a louder one of their case, which keeps the level of the case."""
+    """Mark alerts as superseded by one of a higher level of their case, which keeps the level of the case."""
     for alert in alerts:
         alert.superseded_at = work.now
         work.record("alert.superseded", alert, participant_id=alert.participant_id)
 
 
 def _close_or_cover(work: UnitOfWork, plan: StudyPlan, found: Evaluation, alerts: Sequence[Alert]) -> None:
-    """Close alerts of rules that close themselves; cover those that a louder rule hides. A person ends the rest."""
+    """Close alerts of rules that close themselves; supersede those that a rule of a higher level hides.
+
+    A person closes the rest.
+    """
     if found.verdict.failed:
         return  # what still holds is unknown
     fired = set(found.verdict.fired)
@@ -366,5 +370,5 @@ def _close_or_cover(work: UnitOfWork, plan: StudyPlan, found: Evaluation, alerts
 
 
 def _open_rules(alerts: Sequence[Alert], level: int) -> set[str]:
-    """Return the rules with an open alert of ``level`` or louder."""
+    """Return the rules with an open alert of ``level`` or higher."""
     return {alert.rule for alert in alerts if alert.closed_at is None and alert.level >= level}

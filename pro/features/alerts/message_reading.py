@@ -1,4 +1,4 @@
-"""What people wrote to us: who must still read it, what the screening saw in it, which alert is about which text."""
+"""Incoming texts: who must still read it, what the screening saw in it, which alert is about which text."""
 
 from __future__ import annotations
 

@@ -65,8 +65,9 @@ def screen_text(
     """Return the red flags in ``text``, by the lexicon of the participant's plan; by all lexicons for others.
 
     A text that continues what the same sender wrote within PARTS_WITHIN is screened alone and together with it, and the
-    louder result counts. ``row``: of this text, if it is stored already. A screening that fails is urgent, because a
-    person must read what the program could not. A plan without a lexicon finds nothing: its texts wait to be read.
+    result of the higher level counts. ``row``: of this text, if it is stored already. A screening that fails is urgent,
+    because a person must read what the program could not. A plan without a lexicon finds nothing: its texts wait to be
+    read.
     """
     plan = plan_of(work, participant)
     names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
@@ -90,7 +91,7 @@ def screen_text(
 
 
 def _joined(found: Sequence[Screening]) -> Screening:
-    """Return several screenings as one: the loudest level, each hit once."""
+    """Return several screenings as one: the highest level, each hit once."""
     level = max((one.level for one in found), default=Level.NONE)
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
 

@@ -55,7 +55,8 @@ def notify_staff(
     """Queue what leaves at once about the alerts ``raised`` in one case. Never raises, and undoes no alert.
 
     ``before``: the earlier alerts of the case. A further urgent alert of a case that waits as urgent adds no message,
-    nor does a further text of one sender: the worker tells about these together. What fails here is told by the worker.
+    nor does a further text of one sender: the worker announces these together. What fails here is announced by the
+    worker.
     """
     try:
         with work.session.begin_nested():
@@ -119,7 +120,7 @@ def escalate_alerts(work: UnitOfWork) -> EscalationResult:
 
 
 def waiting_cases(work: UnitOfWork) -> list[tuple[WaitingCase, list[Alert]]]:
-    """Return every case with a loud alert that waits, with these alerts, in two queries."""
+    """Return every case with a urgent or emergency alert that waits, with these alerts, in two queries."""
     groups: dict[str, list[Alert]] = {}
     # Held here, so that the session does not ask for each participant again.
     people: dict[str, Participant] = {}
@@ -222,10 +223,10 @@ def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
 
 
 def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> bool:
-    """Return True if a message about the case, at the level of ``first`` or louder, leads to it already.
+    """Return True if a message about the case, at the level of ``first`` or higher, leads to it already.
 
-    Not so for a further emergency in a form, of which each person is told whose message has left, nor while the earlier
-    messages failed.
+    Not so for a further emergency in a form, of which each person is notified whose message was sent, nor while the
+    earlier messages failed.
     """
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
     if first.level > max((alert.level for alert in earlier), default=0):
@@ -243,15 +244,16 @@ def _build_case(
     notices: Sequence[escalation.StaffNotice],
     newest: Alert | None = None,
 ) -> WaitingCase:
-    """Return the case of the loud alerts of one source that were not acknowledged; ``newest``: what is told at once.
+    """Return the case of the urgent and emergency alerts of one source that were not acknowledged.
 
-    One that another covers counts for the time from which the steps count: a change of answers delays no step.
+    ``newest``: what is announced at once.
+    One that another supersedes counts for the time from which the steps count: a change of answers delays no step.
     """
     level, since, first = _highest_level(waiting)
     highest = [alert for alert in waiting if alert.level == level and alert.superseded_at is None] or [first]
     first = highest[0]
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
-    # A further emergency is told at once; a further urgent alert is found by the message about the first one.
+    # A further emergency is announced at once; a further urgent alert is found by the message about the first one.
     if newest is None:
         newest = highest[-1] if level is Level.EMERGENCY or is_text else first
         # The message about the first urgent alert leads to its later occurrences as well.

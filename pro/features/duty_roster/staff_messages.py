@@ -101,6 +101,6 @@ def message_language(work: UnitOfWork, person: StaffMember) -> str:
 
 
 def channels_of(work: UnitOfWork, person: StaffMember) -> tuple[str, ...]:
-    """Return the channels by which ``person`` can be told of an alert: email, and SMS if it is set up."""
+    """Return the channels by which ``person`` can be notified of an alert: email, and SMS if it is set up."""
     takes = work.config.sms != "none" and work.catalogue.gateway.accepts("alert_sms", message_language(work, person))
     return ("email", "sms") if takes and person.phone_sealed else ("email",)

@@ -80,7 +80,7 @@ class Desk:
             delivery_receipts.record_receipt(work, message.reference or "", state, why)
 
     def next_due_at(self, form: Assessment) -> None:
-        """Send the notifications of a form's alerts, and have a loud case handled."""
+        """Send the notifications of a form's alerts, and have a urgent case handled."""
         alerts = alert_service.alerts_of(self.timeline.work, form)
         if any(alert.level >= Level.URGENT for alert in alerts):
             self.deliver()
@@ -93,7 +93,7 @@ class Desk:
         self._explain_missed_forms()
 
     def handle_urgent_case(self, source: str) -> None:
-        """Have a loud case acknowledged and phoned within the hour, and graded; it is closed later by ``sweep``."""
+        """Have a urgent case acknowledged and phoned within the hour, and graded; it is closed later by ``sweep``."""
         now = self.timeline.work.now
         if source not in self.hands_off and now < self.timeline.ends - OPEN_FOR:
             self.timeline.add(now + 14 * MINUTE, partial(self.acknowledge, source))
@@ -170,7 +170,7 @@ class Desk:
                 self.recorded.pop((person.id, event.ctcae_term), None)
 
     def _draft(self, person: Participant, alerts: Sequence[Alert]) -> GradingDraft:
-        """Return what the investigator records of a case: the loudest symptom that is not known yet."""
+        """Return what the investigator records of a case: the worst symptom that is not known yet."""
         on = local_date(alerts[0].raised_at, person.time_zone)
         loudest = sorted(alerts, key=lambda alert: (-alert.level, alert.id))
         for alert in loudest:

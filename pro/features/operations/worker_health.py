@@ -67,7 +67,10 @@ def _has_forms_not_evaluated(work: UnitOfWork) -> bool:
 
 
 def participants_without_plan(work: UnitOfWork) -> Select[Participant]:
-    """Select the active participants whose plan is not installed: nothing of theirs can be judged or reminded."""
+    """Select the active participants whose plan is not installed.
+
+    None of their forms can be evaluated, and no reminder is sent.
+    """
     return select(Participant).where(
         Participant.plan.not_in(work.catalogue.plans), Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)
     )

@@ -105,7 +105,7 @@ def details_problems(
     fields = {
         "reason": "why_needed" if not reason.strip() else "too_long" if len(reason.strip()) > REASON_LENGTH else "",
     }
-    # A number that stays is not judged: a stored landline must not stop the correction of a language.
+    # A number that stays is not checked: a stored landline must not stop the correction of a language.
     if "phone" in changed:
         fields["phone"] = phone_problem(work, details.phone, details.shared_phone, participant.id)
     if "participant_number" in changed:

@@ -81,8 +81,8 @@ def urgent_quarantine(work: UnitOfWork) -> list[IncomingMessage]:
 def notify_urgent_quarantine(work: UnitOfWork) -> int:
     """Queue what is due about the unread urgent texts in quarantine; return the number of emails queued.
 
-    The texts of one number are one case: the first is told at once, further ones together (docs/alerts.md 3). The study
-    is unknown, so the recipients of every study plan are notified.
+    The texts of one number are one case: the first is announced at once, further ones together (docs/alerts.md 3). The
+    study is unknown, so the recipients of every study plan are notified.
     """
     duty = None
     queued = 0
@@ -121,7 +121,7 @@ def quarantine_cases(work: UnitOfWork, fingerprint: str = "") -> list[WaitingCas
 
 
 def untold_numbers(work: UnitOfWork) -> int:
-    """Return the number of unknown numbers whose urgent texts no message has told a person about."""
+    """Return the number of unknown numbers whose urgent texts no message has announced to a person."""
     return sum(escalation.is_untold(case, work.now) for case in quarantine_cases(work))
 
 

@@ -77,7 +77,7 @@ def act_on_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
 
 
 def _acknowledge(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """Take on what was on the page, and only that: what came later must be read first."""
+    """Acknowledge what was on the page, and only that: what came later must be read first."""
     page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
     done = alert_service.acknowledge(request_context.work(), _shown_alert_ids(page))
     others = [(name, at) for _id, name, at in done.already if name != staff.name]
