@@ -222,7 +222,7 @@ class Licence:
 class Words:
     """The wording of an instrument in one language; ``checksum`` (SHA-256 hex) identifies it.
 
-    ``minutes``: time that a form takes. ``recalls``: recall period -> its text. ``staff_title``: name for staff.
+    ``minutes``: time that a form takes. ``recall_periods``: recall period -> its text. ``staff_title``: name for staff.
     """
 
     instrument: str
