@@ -173,7 +173,7 @@ def test_the_second_to_judge_reads_who_was_first_and_nothing_is_overwritten(any_
     assert judge(any_clinic, GRADED, source, seen=0).done  # the same button pressed twice
     other = judge(any_clinic, replace(GRADED, grade=2), source, seen=0)
     assert (other.done, other.name) == (False, any_clinic.investigator.name)
-    assert [row.grade for row in any_clinic.rows(Grading)] == [3]
+    assert [row.ctcae_grade for row in any_clinic.rows(Grading)] == [3]
 
 
 def test_two_who_judge_in_the_same_moment_make_one_grading(postgresql_clinic):

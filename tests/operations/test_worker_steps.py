@@ -204,7 +204,7 @@ def test_a_round_sends_what_waits_and_seals_what_happened(any_clinic):
     assert [letter.address for letter in sender.letters] == ["nurse@example.org", "investigator@example.org"]
     assert all(row.sent_at for row in any_clinic.rows(Message))
     assert len(any_clinic.events("message.sent")) == 2
-    assert [row.event_id for row in any_clinic.rows(Seal)] == [event.id for event in any_clinic.rows(AuditEntry)]
+    assert [row.audit_entry_id for row in any_clinic.rows(Seal)] == [event.id for event in any_clinic.rows(AuditEntry)]
 
 
 def test_every_step_leaves_its_heartbeat(any_clinic, clock):

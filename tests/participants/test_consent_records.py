@@ -64,7 +64,7 @@ def test_a_withdrawal_takes_effect_at_once_and_says_what_was_told(any_clinic, sc
     person = any_clinic.rows(Participant)[0]
     assert person.withdrawn_at is not None
     (row,) = any_clinic.rows(Consent)
-    assert (row.scope, row.told, row.withdrawn_by) == (scope, TOLD, any_clinic.nurse.id)
+    assert (row.scope, row.information, row.withdrawn_by) == (scope, TOLD, any_clinic.nurse.id)
     assert [anchor.kind for anchor in any_clinic.rows(Anchor)][-1] == "withdrawal"
     queued = [row for row in any_clinic.rows(Message) if row.participant_id == person.id]
     assert queued
@@ -78,7 +78,7 @@ def test_a_withdrawal_by_date_marks_the_consent_too(clinic):
         enrolment.withdraw_participant(work, work.session.get_one(Participant, clinic.participant_id), "asked to stop")
     (row,) = clinic.rows(Consent)
     assert row.withdrawn_at is not None
-    assert (row.scope, row.told) == ("", "")
+    assert (row.scope, row.information) == ("", "")
 
 
 def test_the_extent_of_an_earlier_withdrawal_can_still_be_recorded(any_clinic):
@@ -90,7 +90,7 @@ def test_the_extent_of_an_earlier_withdrawal_can_still_be_recorded(any_clinic):
     any_clinic.app_context.clock.move(days=1)
     withdraw(any_clinic, "data")
     (row,) = any_clinic.rows(Consent)
-    assert (row.scope, row.told) == ("data", TOLD)
+    assert (row.scope, row.information) == ("data", TOLD)
     # The date and author of the end of participation stay as they were.
     assert (row.withdrawn_at, row.withdrawn_by) == (before.withdrawn_at, before.withdrawn_by)
     assert [event.new["scope"] for event in any_clinic.events("consent.withdrawn")] == ["", "data"]

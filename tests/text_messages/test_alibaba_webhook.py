@@ -175,7 +175,7 @@ def test_a_message_goes_out_and_its_receipt_and_answer_come_back(installed: Alib
         assert installed.push(receipt(reference, phone_number=PHONE)) == TAKEN
         assert installed.push(reply_text("退订", 1, fake.messages[0]["PhoneNumbers"])) == TAKEN
     assert [row.status for row in installed.rows(Message) if row.reference] == ["delivered"]
-    assert [row.what for row in installed.rows(IncomingMessage)] == ["command"]
+    assert [row.kind for row in installed.rows(IncomingMessage)] == ["command"]
 
 
 def test_receipts_move_messages_whatever_their_order(installed: AlibabaSystem) -> None:

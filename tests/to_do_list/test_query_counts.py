@@ -70,7 +70,7 @@ def waiting(work: UnitOfWork, person: int) -> list[Base]:
     now, mine = work.now, {"participant_id": person}
     sealed = {name: work.vault.seal("x") for name in ("address_sealed", "params_sealed", "body_sealed")}
     message = {"channel": "sms", "template": "reminder", "language": "en", "repeat": "prefer_silence"}
-    text = {"channel": "sms", "what": "text", "received_at": now, "address_sealed": work.vault.seal("+8613800138000")}
+    text = {"channel": "sms", "kind": "text", "received_at": now, "address_sealed": work.vault.seal("+8613800138000")}
     text |= {"text_sealed": work.vault.seal("Hello"), "fingerprint": "f"}
     card = {"made_at": now, "locked_at": now, "fingerprint": f"c{person}", "link_fingerprint": f"l{person}"}
     return [
