@@ -256,7 +256,7 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     assert "The signature does not match this content" not in desk.page
     again = JUDGED | {"seen": "1", "shown": "1:epistaxis", "event": "1", "grade": "1", "from_on": "2026-03-02"}
     assert desk.post(where, **again).status_code == 303
-    assert [row.grade for row in rows(app_context, Grading)] == [2, 1]
+    assert [row.ctcae_grade for row in rows(app_context, Grading)] == [2, 1]
     desk.post(where, do="report")
     assert desk.post(where, do="end", end_date="2026-03-01").status_code == 400
     desk.post(where, do="end", end_date="2026-03-02")

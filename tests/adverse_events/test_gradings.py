@@ -73,7 +73,7 @@ def test_a_grading_is_kept_signed_and_audited_with_its_alert(any_clinic):
     done = judge(any_clinic, GRADED, source)
     (row,), (event,), (signature,) = (any_clinic.rows(model) for model in (Grading, AdverseEvent, Signature))
     assert done == GradingResult(True, event.id)
-    assert (row.grade, row.from_on, row.source, row.attribution) == (3, TODAY, source, ["radiotherapy"])
+    assert (row.ctcae_grade, row.from_on, row.source, row.attribution) == (3, TODAY, source, ["radiotherapy"])
     assert (signature.subject, signature.subject_id, signature.meaning) == ("grading", row.id, "assessed")
     assert signatures.is_content_unchanged(signature, gradings.signed_content(row, event), gradings.SIGNED_SHAPES)
     assert [found.new["ctcae_grade"] for found in any_clinic.events("grading.signed")] == [3]
@@ -269,7 +269,7 @@ def test_a_signed_grading_stays_valid_when_an_assessment_gets_a_new_field(clinic
     monkeypatch.setattr(
         gradings, "SIGNED_SHAPES", {1: gradings.SIGNED_SHAPES[1], 2: (*gradings.SIGNED_SHAPES[1], "new")}
     )
-    monkeypatch.setattr(gradings, "signed_content", lambda row, event: {**content(row, event), "new": row.grade})
+    monkeypatch.setattr(gradings, "signed_content", lambda row, event: {**content(row, event), "new": row.ctcae_grade})
     again = replace(GRADED, event_id=event_id, grade=1, from_on=TODAY)
     judge(clinic, again)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
