@@ -46,7 +46,7 @@ def test_a_new_version_is_a_new_row(clinic):
         given: dict[str, Any] = {
             "signed_on": date(2026, 3, 2),
             "language": "zh_Hans",
-            "method": "witness",
+            "way": "witness",
             "health_data": True,
         }
         consent_records.record_consent(work, person, version="2.0", **given)
