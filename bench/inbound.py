@@ -160,7 +160,7 @@ def count_lost_texts(site: Site, texts: dict[str, SampleText]) -> int:
             wrong += 1
             continue
         red = not said.red or (row.level >= Level.URGENT and f"inbound:{row.id}" in alerts)
-        wrong += not (row.what == said.what and red and f"reply:{row.id}" in replies)
+        wrong += not (row.kind == said.what and red and f"reply:{row.id}" in replies)
     with_red_flags = {row.participant_id for sid, row in rows.items() if sid in texts and texts[sid].red}
     # At most one safety message an hour goes to a number. Each recognised answer is a row of its table.
     wrong += safety != len(with_red_flags)

@@ -98,7 +98,7 @@ def fill(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO participant (plan, study_number, language, time_zone, enrolled_at)"
+                "INSERT INTO participant (plan, participant_number, language, time_zone, enrolled_at)"
                 " SELECT 'none', 'B-' || n, 'zh_Hans', 'Asia/Shanghai', now() FROM generate_series(1, :number) AS n"
             ),
             {"number": QUEUED},
@@ -149,7 +149,7 @@ def check_delivery(engine: Engine, took: int, numbers: int) -> None:
         sent, claimed, failed = connection.execute(
             text("SELECT count(sent_at), count(claimed_at), count(failed_at) + count(dropped_at) FROM message")
         ).one()
-        events = connection.execute(text("SELECT count(DISTINCT subject_id), count(*) FROM event")).one()
+        events = connection.execute(text("SELECT count(DISTINCT subject_id), count(*) FROM audit_entry")).one()
     assert (numbers, sent, claimed, failed, *events) == (took, took, 0, 0, took, took)
 
 

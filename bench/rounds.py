@@ -30,13 +30,13 @@ VISITS = 2
 SHARES = {"opens": 0.4, "reminded": 0.3, "closes": 0.3}
 
 PARTICIPANTS = """
-INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at, look_at)
+INSERT INTO participant (id, plan, participant_number, language, time_zone, phone_sealed, enrolled_at, next_due_at)
 SELECT n, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago, :later
 FROM {numbers}
 """
 LINES = """
-INSERT INTO expected (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
-                      rank, known_at, steps, nearest, partial, out_of_window, missing_reason, missing_note)
+INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory,
+                      basis, rank, known_at, steps, nearest, partial, out_of_window, missing_reason, missing_note)
 SELECT n, 'follow_up.{turn}', 'follow_up', {turn}, :instrument, :opens, :due, :closes, true, 'projected',
        9, :long_ago, 0, false, false, false, '', ''
 FROM {numbers}
@@ -49,7 +49,8 @@ FROM {numbers}
 """
 # Changes the first visit of a participant, so that it opens, had a reminder, or has closed.
 UPDATE_WINDOWS = (
-    "UPDATE expected SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, steps = :steps"
+    "UPDATE expected_form SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, "
+    "steps = :steps"
 )
 FOLLOW_UP_FILTER = " WHERE visit = 'follow_up.1' AND participant_id BETWEEN :first AND :last"
 
@@ -128,7 +129,7 @@ def make_due(connection: Connection, engine: Engine, state: str, first: int, las
         text(UPDATE_WINDOWS.format(form=form) + narrow), people | windows[state] | {"steps": steps[state]}
     )
     connection.execute(
-        text("UPDATE participant SET look_at = :now WHERE id BETWEEN :first AND :last"),
+        text("UPDATE participant SET next_due_at = :now WHERE id BETWEEN :first AND :last"),
         people | {"now": time_from_now()},
     )
 
@@ -171,7 +172,7 @@ def check_round(config: Config, due: int) -> None:
     engine = db.make_engine(config.database_url)
     with engine.connect() as connection:
         messages = connection.execute(text("SELECT count(*) FROM message")).scalar()
-        missed = connection.execute(text("SELECT count(*) FROM expected WHERE missed_at IS NOT NULL")).scalar()
+        missed = connection.execute(text("SELECT count(*) FROM expected_form WHERE missed_at IS NOT NULL")).scalar()
     engine.dispose()
     wanted = round(due * SHARES["opens"]) + round(due * SHARES["reminded"]), round(due * SHARES["closes"])
     if (messages, missed) != wanted:

@@ -119,13 +119,13 @@ def staff(page: Page, site: Site, language: str) -> None:
     save_screenshot(page, language, "duty")
 
 
-def calendar(page: Page, site: Site, language: str) -> None:
+def visit_schedule(page: Page, site: Site, language: str) -> None:
     """Draw treatment dates, visit schedule, data entry, call task, verification, test alert.
 
     Needs a signed-in page.
     """
     with transaction(site.app_context.engine) as session:
-        numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
+        numbers = {row.participant_number: row.id for row in session.scalars(select(Participant))}
         if session.scalar(select(WeeklyTestAlert.id)) is None:
             test_alerts.start_test_alert_now(site.app_context.unit_of_work(session), demo_study.PLAN)
     treated, silent = (f"{site.url}/staff/participants/{numbers[name]}" for name in ("NC-002", "NC-004"))
@@ -140,7 +140,7 @@ def calendar(page: Page, site: Site, language: str) -> None:
     save_screenshot(page, language, "ledger")
     page.goto(f"{treated}/enter/npc_checkin?mode=phone")
     save_screenshot(page, language, "enter")
-    links = {"task": "a[href*='/staff/tasks/']", "check": "a[href$='/check']", "drill": "a[href*='/drills/']"}
+    links = {"task": "a[href*='/staff/tasks/']", "check": "a[href$='/check']", "test_alert": "a[href*='/test-alerts/']"}
     for name, link in links.items():
         page.goto(f"{site.url}/staff/")
         if page.locator(link).count():
@@ -154,7 +154,7 @@ def care(page: Page, site: Site, language: str) -> None:
     Needs a signed-in page.
     """
     with transaction(site.app_context.engine) as session:
-        person = session.scalars(select(Participant).where(Participant.study_number == "NC-005")).one()
+        person = session.scalars(select(Participant).where(Participant.participant_number == "NC-005")).one()
         event = session.scalars(select(AdverseEvent).where(AdverseEvent.participant_id == person.id)).one()
         alert = session.scalars(select(Alert).where(Alert.participant_id == person.id, Alert.level >= 2)).first()
     one = f"participants/{person.id}"
@@ -166,10 +166,10 @@ def care(page: Page, site: Site, language: str) -> None:
         "freeze": f"{one}/freeze",
         "ulcers": "ulcers",
         "ulcer": f"ulcers/{person.id}",
-        "events": "events",
-        "event": f"events/{event.id}",
-        "discordance": "events/discordance",
-        "cohort": "cohort",
+        "events": "adverse-events",
+        "event": f"adverse-events/{event.id}",
+        "discordance": "adverse-events/discordance",
+        "study_overview": "study-overview",
         "simulator": f"simulator?plan={person.plan}",
         "corrections": "corrections",
         "audit": "audit",
@@ -201,7 +201,7 @@ def main() -> None:
             desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
             page = desk.new_page()
             staff(page, site, language)
-            calendar(page, site, language)
+            visit_schedule(page, site, language)
             care(page, site, language)
             desk.close()
         browser.close()

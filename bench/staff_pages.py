@@ -54,13 +54,13 @@ LARGE, SMALL = Size(100_000, 200_000, 100, 5_000), Size(23, 46, 6, 6)
 
 # Number of a form = 20 * (participant - 1) + 2 * (visit - 1) + (0 check-in, 1 QLQ-C30) + 1.
 PEOPLE = """
-INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at)
+INSERT INTO participant (id, plan, participant_number, language, time_zone, phone_sealed, enrolled_at)
 SELECT n + 1000, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago FROM {people}
 """
 FORMS = """
 INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version, wordings, visit, issued_at, opens_at,
                         due_at, closes_at, opened_at, first_answer_at, last_answer_at, submitted_at, context,
-                        unresolved, standing, language, mode, answered_by)
+                        unresolved, standing, language, completion_mode, answered_by)
 SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, '1',
        CASE WHEN n % 2 = 1 THEN :checkin ELSE :qlq END, 'follow_up.' || ((n - 1) % 20 / 2 + 1), :long_ago, :long_ago,
        :past,
@@ -72,9 +72,9 @@ SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN '
 FROM {forms}
 """
 LINES = """
-INSERT INTO expected (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
-                      rank, known_at, steps, assessment_id, served_at, nearest, partial, out_of_window, missed_at,
-                      missing_reason, missing_note)
+INSERT INTO expected_form (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory,
+                      basis, rank, known_at, steps, assessment_id, received_at, nearest, partial, out_of_window,
+                      missed_at, missing_reason, missing_note)
 SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
        CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, :long_ago, :past, :past, true, 'recorded', 9,
        :long_ago, 3, n + 100000, CASE WHEN n % 17 = 0 THEN NULL ELSE :past END, n % 17 <> 0, false, n % 13 = 0,
@@ -94,14 +94,14 @@ FROM {answered}, (VALUES {items}) AS i (item) WHERE n % 17 <> 0
 """
 ALERTS = """
 INSERT INTO alert (participant_id, assessment_id, source, rule, level, lowered, suspects, basis, plan_version, inputs,
-                   unresolved, advice, raised_at, acknowledged_at, acknowledged_by, resolved_at, disposition)
+                   unresolved, advice, raised_at, acknowledged_at, acknowledged_by, closed_at, disposition)
 SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100000), 'U' || (10 + n % 9), 1 + n % 3,
        false, '', 'E', '1', '{{}}', '[]', '', {raised}, CASE WHEN n > :open / 2 THEN :past END,
        CASE WHEN n > :open / 2 THEN 1 END, CASE WHEN n > :open THEN :past END, ''
 FROM {alerts}
 """
 TASKS = """
-INSERT INTO task (dedupe_key, participant_id, kind, made_at, due_at, outcome)
+INSERT INTO call_task (dedupe_key, participant_id, kind, made_at, due_at, outcome)
 SELECT 'bench:' || n, n + 1000, 'call_missed', :past, :past, '' FROM {tasks}
 """
 FAILED = """
@@ -234,7 +234,7 @@ def measure_pages(name: str, size: Size, app: Flask, bound: float) -> list[Measu
     gc.collect()
     gc.freeze()
     found = []
-    places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/cohort"}
+    places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/study-overview"}
     for place, path in places.items():
         took, statements = time_page(desk, path)
         found.append(Measurement(f"{name}: {place}, 95th percentile of {TIMES}", took, "ms", bound))

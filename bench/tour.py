@@ -35,7 +35,7 @@ def save(page: Page, name: str, language: str) -> None:
 def addresses(site: Site) -> dict[str, str]:
     """Return name -> address of the staff pages of the tour."""
     with transaction(site.app_context.engine) as session:
-        numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
+        numbers = {row.participant_number: row.id for row in session.scalars(select(Participant))}
         alert = session.scalars(
             select(Alert.id).where(Alert.participant_id == numbers["NC-003"]).order_by(Alert.level.desc(), Alert.id)
         ).first()
@@ -45,8 +45,8 @@ def addresses(site: Site) -> dict[str, str]:
         "timeline": f"participants/{numbers['NC-009']}/timeline",
         "forms": f"participants/{numbers['NC-008']}/forms",
         "ulcers": "ulcers",
-        "events": "events",
-        "study": "cohort",
+        "events": "adverse-events",
+        "study": "study-overview",
         "texts": f"inbox/{numbers['NC-014']}",
         "audit": "audit",
     }

@@ -98,7 +98,7 @@ def make_form_links(site: Site, count: int, prefix: str, instrument: str = "npc_
         with transaction(site.app_context.engine) as session:
             work = site.app_context.unit_of_work(session, SYSTEM)
             person = factories.participant(work, f"{prefix}-{number:04}", phone="")
-            found[person.study_number] = factories.form(work, person, instrument).path
+            found[person.participant_number] = factories.form(work, person, instrument).path
     return found
 
 

@@ -35,7 +35,7 @@ alive() { kill -0 "$web" 2>/dev/null && kill -0 "$worker" 2>/dev/null; }
 
 tries=0
 # Start even if the weekly test alert is unconfirmed or missing: the to-do list shows that in red.
-until $python deploy/answers.py "$PRO_BASE_URL/health" drill; do
+until $python deploy/answers.py "$PRO_BASE_URL/health" test_alert; do
     tries=$((tries + 1))
     if [ $tries -gt 60 ] || ! alive; then
         echo "The demonstration did not start; what went wrong stands above." >&2

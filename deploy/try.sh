@@ -41,8 +41,8 @@ PRO_SECRET_KEY=$(secret)
 PRO_LOOKUP_KEY=$(secret)
 PRO_DATA_KEYS=$(openssl rand -base64 32 | tr '+/' '-_')
 export PRO_SECRET_KEY PRO_LOOKUP_KEY PRO_DATA_KEYS
-export PRO_MODE=production PRO_BASE_URL="$site" PRO_PROXY_HOPS=1 PRO_SMS=none PRO_MAIL=smtp PRO_SMTP_HOST=127.0.0.1
-export PRO_MAIL_FROM='ePRO <epro@try.local>' PRO_SMTP_STARTTLS=no PRO_DATABASE_URL="sqlite:///$folder/pro.sqlite3" PRO_VAR_DIR="$folder" PRO_PLANS_DIR="$folder/plans"
+export PRO_MODE=production PRO_BASE_URL="$site" PRO_PROXY_HOPS=1 PRO_SMS=none PRO_EMAIL=smtp PRO_SMTP_HOST=127.0.0.1
+export PRO_EMAIL_FROM='ePRO <epro@try.local>' PRO_SMTP_STARTTLS=no PRO_DATABASE_URL="sqlite:///$folder/pro.sqlite3" PRO_VAR_DIR="$folder" PRO_PLANS_DIR="$folder/plans"
 
 echo "Tables, and licensed wording as a site loads it"
 "$bin/flask" db upgrade

@@ -28,7 +28,7 @@ def main() -> None:
     for row in table:
         name = f"{row['item']} {row['code']}".strip()
         row["text"] = row["text"] or FIELDS.get((row["item"], row["code"]), name)
-        if row["item"] not in ("licence", "form", "recall") and not row["code"]:
+        if row["item"] not in ("licence", "form", "recall_period") and not row["code"]:
             row["short"] = row["short"] or name
         out.writerow(row)
 

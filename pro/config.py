@@ -54,8 +54,8 @@ class Config:
     secret_key: str = DEMONSTRATION_KEY
     lookup_key: str = DEMONSTRATION_KEY
     data_keys: tuple[str, ...] = (DEMONSTRATION_DATA_KEY,)
-    mail: str = "file"
-    mail_from: str = "ePRO <epro@localhost>"
+    email: str = "file"
+    email_from: str = "ePRO <epro@localhost>"
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 25
     smtp_user: str = ""
@@ -109,8 +109,8 @@ class Config:
             secret_key=reader.text("SECRET_KEY", DEMONSTRATION_KEY),
             lookup_key=reader.text("LOOKUP_KEY", DEMONSTRATION_KEY),
             data_keys=tuple(reader.text("DATA_KEYS", DEMONSTRATION_DATA_KEY).replace(",", " ").split()),
-            mail=reader.choice("MAIL", cls.mail, ("console", "file", "smtp")),
-            mail_from=reader.text("MAIL_FROM", cls.mail_from),
+            email=reader.choice("EMAIL", cls.email, ("console", "file", "smtp")),
+            email_from=reader.text("EMAIL_FROM", cls.email_from),
             smtp_host=reader.text("SMTP_HOST", cls.smtp_host),
             smtp_port=reader.number("SMTP_PORT", cls.smtp_port, 1, 65535),
             smtp_user=reader.text("SMTP_USER", ""),
@@ -181,13 +181,13 @@ class Config:
             found.append("PRO_DATA_KEYS must be a Fernet key of your own; `flask new-key` makes one.")
         if not self.base_url.startswith("https://"):
             found.append("PRO_BASE_URL must start with https://, because links carry a participant's access.")
-        if self.mail != "smtp":
-            found.append("PRO_MAIL must be smtp; with console or file no alert reaches staff.")
-        if not ADDRESS.fullmatch(parseaddr(self.mail_from)[1]):
-            found.append("PRO_MAIL_FROM must be the sender address of emails, for example ePRO <name@domain>.")
-        if self.mail == "smtp" and not self.smtp_starttls and self.smtp_host not in LOCAL_HOSTS:
+        if self.email != "smtp":
+            found.append("PRO_EMAIL must be smtp; with console or file no alert reaches staff.")
+        if not ADDRESS.fullmatch(parseaddr(self.email_from)[1]):
+            found.append("PRO_EMAIL_FROM must be the sender address of emails, for example ePRO <name@domain>.")
+        if self.email == "smtp" and not self.smtp_starttls and self.smtp_host not in LOCAL_HOSTS:
             found.append("PRO_SMTP_STARTTLS must be yes for a mail server on another machine.")
-        if self.mail == "smtp" and self.smtp_user and not self.smtp_password:
+        if self.email == "smtp" and self.smtp_user and not self.smtp_password:
             found.append("PRO_SMTP_PASSWORD is missing for PRO_SMTP_USER.")
         if not self.proxy_hops:
             found.append(

@@ -88,7 +88,7 @@ class Catalogue:
     def shown_plan(self, plan_id: str) -> StudyPlan:
         """Return the plan, or a stand-in without rules for a page about a participant whose plan is gone.
 
-        Never judge by it: it finds nothing.
+        Never evaluate by it: it finds nothing.
         """
         return self.plans.get(plan_id) or absent_plan(next(iter(self.plans.values())), plan_id)
 
@@ -191,8 +191,8 @@ def read_catalogue(
     findings.stop()
     spoken = WordsByLanguage(words, absent_words)
     plan_spoken = WordsByLanguage(plan_words, partial(_absent_plan_words, plan_words, tuple(found)))
-    calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
-    working = {name: working_days(calendar.holidays, closed.off, closed.on) for name, calendar in calendars.items()}
+    schedules = {plan.id: plan.visit_schedule for plan in found.values() if plan.visit_schedule is not None}
+    working = {name: working_days(one.holidays, closed.off, closed.on) for name, one in schedules.items()}
     return Catalogue(
         instruments=known,
         words=spoken,
@@ -365,7 +365,7 @@ def _read_terms(
         return TermList(), {}
     terms = read_terms(directory / TERMS_FILE)
     for plan in plans:
-        check_terms(directory / TERMS_FILE, plan.stopping, terms)
+        check_terms(directory / TERMS_FILE, plan.stopping_rule, terms)
     paths = {one: translations / one / "terms" / TERMS_FILE for one in languages}
     there = {one: path for one, path in paths.items() if path.exists()} or paths
     return terms, {one: read_term_words(path, terms, one) for one, path in there.items()}

@@ -33,9 +33,9 @@ def absent_plan(like: StudyPlan, plan_id: str) -> StudyPlan:
     """Return a stand-in for a plan that is no longer installed, for pages only.
 
     Emergency number, crisis line and time zone are those of the installed plan ``like``. It has no instruments, so no
-    form is issued, no telephone number of another study, and no rules and no version: nothing can be judged by it.
+    form is issued, no telephone number of another study, and no rules and no version: nothing can be evaluated by it.
     """
-    settings = replace(like.settings, hotline="", hotline_shown="", administrator="", sender={})
+    settings = replace(like.settings, hotline="", hotline_shown="", it_department="", sender={})
     return StudyPlan(
         id=plan_id,
         version="",
@@ -45,7 +45,7 @@ def absent_plan(like: StudyPlan, plan_id: str) -> StudyPlan:
         settings=settings,
         rules=(),
         lowering=None,
-        ladder=(),
+        escalation_steps=(),
         facts=(),
         idle_minutes=(),
         previous_days=like.previous_days,
@@ -63,7 +63,7 @@ def absent_plan_words(like: PlanWords, plan_id: str) -> PlanWords:
     return PlanWords(
         title=plan_id,
         form_title=like.form_title,
-        readers="",
+        study_team="",
         hours="",
         rules=names,
         suspects=names,
@@ -72,7 +72,7 @@ def absent_plan_words(like: PlanWords, plan_id: str) -> PlanWords:
         ),
         visits=names,
         anchors=names,
-        stopping=names,
+        stopping_rule=names,
         language=like.language,
     )
 
@@ -94,6 +94,6 @@ def absent_words(instrument_id: str, language: str) -> Words:
         licence=Licence("own"),
         title=instrument_id,
         minutes=0,
-        recalls=MappingProxyType(NamesAsWords()),
+        recall_periods=MappingProxyType(NamesAsWords()),
         items=names,
     )

@@ -8,6 +8,7 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from pro.catalogue import name_patterns
+from pro.catalogue.renamed_keys import present_key
 from pro.core.translatable_sentence import EnglishOnly, Sentence, by_english
 
 # Usual messages of the YAML parser. A message that is not listed stays in English.
@@ -67,6 +68,8 @@ def model_error_sentence(errors: Sequence[ErrorDetails]) -> Sentence:
 
 def _field_error_sentence(error: ErrorDetails) -> Sentence | EnglishOnly:
     message, more = error["msg"], error.get("ctx", {})
+    if present := present_key(error):
+        return Sentence("This key is now called “%(present)s”: rename it", present=present)
     match error["type"]:
         case "model_type":
             return Sentence("Input should be a valid dictionary or instance of %(part)s", part=more["class_name"])

@@ -46,7 +46,7 @@ Phrases = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class FlagClassFile(FilePart):
-    """One class of red flags: its frames by level, the loudest first."""
+    """One class of red flags: its frames by level, the highest level first."""
 
     frames: dict[AlertLevelName, Phrases] = Field(min_length=1)
     near: AlertLevelName | None = Field(None, description="Level of “almost”; left out: the word lowers nothing")
@@ -233,7 +233,7 @@ def _raising_concepts(file: LexiconFile) -> set[str]:
 
 
 def _raising(file: LexiconFile, rows: Mapping[str, Sequence[Row]], loud: Set[str]) -> set[str]:
-    """Return the Latin tokens that can only make a text louder: those alone are looked for in mistyped words.
+    """Return the Latin tokens that can only raise the level of a text: those alone are looked for in mistyped words.
 
     None is by itself a word that lowers, hides or silences: "mention" is no "mentions", "decreased" no "deceased".
     """

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pro.catalogue.file_errors import model_error_sentence, yaml_error_sentence
+from pro.catalogue.renamed_keys import former_keys_first
 from pro.core.translatable_sentence import EnglishOnly, Sentence
 
 SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -130,7 +131,7 @@ def parse_file(path: Path, model: type[Model], text: str | None = None) -> Model
     try:
         return model.model_validate(data)
     except ValidationError as problem:
-        errors = problem.errors(include_url=False)
+        errors = former_keys_first(problem.errors(include_url=False))
         places = [
             CatalogueError(path, _place_text(text, error["loc"]), model_error_sentence([error])) for error in errors
         ]

@@ -32,11 +32,9 @@ COMMANDS = {
     "wording": ("pro.cli.wording:wording", "Load and list licensed questionnaire texts."),
     "worker": ("pro.cli.operations:run_worker", "Run the background worker, once or continuously."),
 }
-# The former names still work, so that a site's service files and scripts need no change.
-FORMER_NAMES = {"tick": "worker", "drill": "test-alert"}
 
 
-class Preparation(Protocol):
+class Prepared(Protocol):
     """What was found before a start: the application context, or the problems of settings and data files."""
 
     @property
@@ -51,9 +49,9 @@ class Preparation(Protocol):
 class DeferredCommand(click.Command):
     """A command that is imported when it runs."""
 
-    def __init__(self, name: str, where: str, line: str, hidden: bool) -> None:
+    def __init__(self, name: str, where: str, line: str) -> None:
         """Take the name, where the command is (module:attribute), and its line in the list of commands."""
-        super().__init__(name, short_help=line, hidden=hidden)
+        super().__init__(name, short_help=line)
         self.where = where
 
     def load(self) -> click.Command:
@@ -66,12 +64,11 @@ class DeferredCommand(click.Command):
         return self.load().make_context(*given, **more)
 
 
-def register(app: Flask, prepare: Callable[[], Preparation]) -> None:
+def register(app: Flask, prepare: Callable[[], Prepared]) -> None:
     """Register the commands on ``app``.
 
     ``prepare`` reads settings and data files; it is called once, by the first command that needs them.
     """
     app.extensions["preparation"] = cache(prepare)
-    names = {name: name for name in COMMANDS} | FORMER_NAMES
-    for name, command in names.items():
-        app.cli.add_command(DeferredCommand(name, *COMMANDS[command], hidden=name != command))
+    for name, (where, line) in COMMANDS.items():
+        app.cli.add_command(DeferredCommand(name, where, line))

@@ -106,7 +106,7 @@ def run_worker(forever: bool) -> None:
     ended.set()
     worker_steps.finish_deliveries(app_context, lines)
     if blocked:
-        # Threads that never end are freed by the end of the process only; systemd starts the worker anew.
+        # Threads that never end are freed by the end of the process only; systemd starts the worker again.
         log.error("worker ends reason=blocked_provider_calls")
         sys.exit(TEMPORARY_FAILURE)
 
@@ -223,19 +223,19 @@ def reset_factor(email: str) -> None:
     sys.exit(0 if done else 1)
 
 
-@staff_group.command("duty")
+@staff_group.command("shift")
 @click.argument("email")
 @click.argument("place", type=click.Choice(recipients.PLACES))
 @click.argument("starts", type=click.DateTime(TIME_FORMATS))
 @click.argument("ends", type=click.DateTime(TIME_FORMATS))
 @click.option("--plan", default="npc_reirradiation", help="The study. Times are in its time zone.")
-@click.option("--both-places", is_flag=True, help="Allow the person to have the other shift at the same time.")
-def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: str, both_places: bool) -> None:
+@click.option("--both-shifts", is_flag=True, help="Allow the person to have the other shift at the same time.")
+def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: str, both_shifts: bool) -> None:
     """Assign a shift (on_call or backup) from STARTS to ENDS, in local time, for example 2026-12-01T08:00."""
     try:
         with unit_of_work() as work:
             person = staff_accounts.find_account_id(work, email)
-            roster_service.add_shift(work, plan, person, place, starts, ends, both_places=both_places)
+            roster_service.add_shift(work, plan, person, place, starts, ends, both_places=both_shifts)
     except BadData as bad:
         fields, whose = bad.details["fields"], bad.details.get("whose")
         for why in fields.values() if isinstance(fields, dict) else ():
@@ -258,7 +258,7 @@ DUTY_SENTENCES = {
     "too_far": "The time is too far from now. Check the year.",
     "stretch_too_long": f"A shift lasts at most {roster_service.SHIFT_AT_MOST.days} days.",
     "overlaps": "Another person already has this shift.",
-    "holds_other_place": "This person already has the other shift at that time. To allow it, add --both-places.",
+    "holds_other_place": "This person already has the other shift at that time. To allow it, add --both-shifts.",
 }
 SENTENCES = {
     "taken": "an account with this email address already exists.",

@@ -61,14 +61,14 @@ def check_plans(plans: Path | None, days: Path | None) -> None:
     """
     catalogue = _catalogue(plans)
     for found in catalogue.plans.values():
-        if found.calendar is None:
+        if found.visit_schedule is None:
             click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, no visit schedule.")
             continue
         try:
-            read_working_days(found.calendar.holidays, days)
+            read_working_days(found.visit_schedule.holidays, days)
         except CatalogueError as error:
             _exit_with(str(error), 1)
-        visits, anchors = len(found.calendar.visits), len(found.calendar.anchors)
+        visits, anchors = len(found.visit_schedule.visits), len(found.visit_schedule.anchors)
         click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, {visits} visits, {anchors} anchors.")
 
 
@@ -79,8 +79,8 @@ def check_plans(plans: Path | None, days: Path | None) -> None:
 def anchors(plan_id: str, language: str, plans: Path | None) -> None:
     """Print an empty anchors file for PLAN. Fill it in and use it with `flask plan preview`."""
     catalogue = _catalogue(plans)
-    found, calendar = _plan(catalogue, plan_id, language)
-    click.echo(anchors_template(found, calendar, catalogue.plan_words[found.id, language]), nl=False)
+    found, visit_schedule = _plan(catalogue, plan_id, language)
+    click.echo(anchors_template(found, visit_schedule, catalogue.plan_words[found.id, language]), nl=False)
 
 
 @plan.command("preview", short_help="Print every assessment and message for given anchors.")
@@ -104,18 +104,20 @@ def preview(
     with status 1 if the anchor dates are impossible.
     """
     catalogue = _catalogue(plans)
-    found, calendar = _plan(catalogue, plan_id, language)
+    found, visit_schedule = _plan(catalogue, plan_id, language)
     try:
-        example = read_example(path, found, calendar)
-        working = read_working_days(calendar.holidays, days)
+        example = read_example(path, found, visit_schedule)
+        working = read_working_days(visit_schedule.holidays, days)
     except CatalogueError as error:
         _exit_with(str(error), 1)
     zone = ZoneInfo(example.time_zone)
     now = read_moment(at_text, zone) if at_text else None
     if at_text and now is None:
         _exit_with(f"--at: “{at_text}” is not a time. Use the form 2027-01-04 09:30.", 2)
-    known = _checked_anchors(calendar, example, now)
-    shown = preview_of(calendar, list_expected_visits(calendar, known, example.time_zone, working), example.forms, now)
+    known = _checked_anchors(visit_schedule, example, now)
+    shown = preview_of(
+        visit_schedule, list_expected_visits(visit_schedule, known, example.time_zone, working), example.forms, now
+    )
     if as_json:
         for line in json_lines(shown):
             click.echo(line)
@@ -126,7 +128,7 @@ def preview(
     for line in text_lines(shown, catalogue.plan_words[found.id, language]):
         click.echo(line)
     click.echo(f"{shown.left_out} messages omitted: covered by another form's message, or over the daily limit.")
-    until = announced_until(calendar.holidays) if calendar.holidays else None
+    until = announced_until(visit_schedule.holidays) if visit_schedule.holidays else None
     if until:
         click.echo(f"Make-up working days are known until {until}; later ones come from the site's own file (--days).")
 
@@ -140,17 +142,17 @@ def renew(plan_id: str, yes: bool) -> None:
     from pro.features.schedule import schedule_service
 
     found = require_app_context().catalogue.plans.get(plan_id)
-    if found is None or found.calendar is None:
+    if found is None or found.visit_schedule is None:
         _exit_with(f"“{plan_id}” is not a plan with a visit schedule.", 2)
     with unit_of_work(read_only=not yes) as work:
         for one in schedule_service.replan_study(work, plan_id, save=yes):
-            click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} cancelled")
+            click.echo(f"{one.participant_number}: {one.moved} moved, {one.added} added, {one.dropped} cancelled")
     if not yes:
         click.echo("Nothing was written. Use --yes to apply the changes.")
 
 
 def _checked_anchors(
-    calendar: VisitSchedule, example: ExampleParticipant, now: datetime | None
+    visit_schedule: VisitSchedule, example: ExampleParticipant, now: datetime | None
 ) -> tuple[DatedAnchor, ...]:
     """Return the anchors of ``example`` as of ``now``.
 
@@ -162,29 +164,30 @@ def _checked_anchors(
     known = example.anchors
     today = now.astimezone(ZoneInfo(example.time_zone)).date() if now else None
     if today is not None:
-        known = tuple(replace(one, planned=one.planned or _is_planned(calendar, one, today)) for one in known)
-    problems = find_anchor_problems(calendar, known, today)
+        known = tuple(replace(one, planned=one.planned or _is_planned(visit_schedule, one, today)) for one in known)
+    problems = find_anchor_problems(visit_schedule, known, today)
     for problem in problems:
         click.echo(
-            f"{_anchor_name(problem.anchor.kind, problem.anchor.number)}: {_sentence(calendar, problem)}", err=True
+            f"{_anchor_name(problem.anchor.kind, problem.anchor.number)}: {_sentence(visit_schedule, problem)}",
+            err=True,
         )
     if problems:
         sys.exit(1)
     real_today = utc_now().astimezone(ZoneInfo(example.time_zone)).date()
-    ahead = [problem for problem in find_anchor_problems(calendar, known, real_today) if problem.key == "future"]
+    ahead = [problem for problem in find_anchor_problems(visit_schedule, known, real_today) if problem.key == "future"]
     if today is None and ahead:
         names = ", ".join(_anchor_name(problem.anchor.kind, problem.anchor.number) for problem in ahead)
         click.echo(f"Not yet taken place, used as an example: {names}.", err=True)
     return known
 
 
-def _is_planned(calendar: VisitSchedule, anchor: DatedAnchor, today: date) -> bool:
-    kind = calendar.anchors.get(anchor.kind)
+def _is_planned(visit_schedule: VisitSchedule, anchor: DatedAnchor, today: date) -> bool:
+    kind = visit_schedule.anchors.get(anchor.kind)
     return kind is not None and kind.plannable and anchor.on > today
 
 
-def _sentence(calendar: VisitSchedule, problem: AnchorProblem) -> str:
-    kind = calendar.anchors.get(problem.anchor.kind, AnchorKind(problem.anchor.kind))
+def _sentence(visit_schedule: VisitSchedule, problem: AnchorProblem) -> str:
+    kind = visit_schedule.anchors.get(problem.anchor.kind, AnchorKind(problem.anchor.kind))
     return SENTENCES[problem.key].format(
         on=problem.anchor.on,
         numbers=f"there are only numbers 1 to {problem.most}" if problem.most else "it happens once and has no number",
@@ -212,9 +215,9 @@ def _plan(catalogue: Catalogue, plan_id: str, language: str) -> tuple[StudyPlan,
         _exit_with(f"“{plan_id}” is not a known plan. Available: {', '.join(catalogue.plans)}.", 2)
     if language not in found.languages:
         _exit_with(f"{plan_id} is not available in “{language}”, only in {', '.join(found.languages)}.", 2)
-    if found.calendar is None:
+    if found.visit_schedule is None:
         _exit_with(f"{plan_id} has no visit schedule: its forms are issued manually.", 2)
-    return found, found.calendar
+    return found, found.visit_schedule
 
 
 def _exit_with(sentence: str, code: int) -> NoReturn:

@@ -13,7 +13,7 @@ from pro.features.alerts import test_alerts
 
 SENTENCES = {
     "no_plan": "Unknown study.",
-    "no_drill": "This study's plan has no weekly test alert: its file has no “drill”.",
+    "no_test_alert": "This study's plan has no weekly test alert: its file has no “test_alert”.",
     "at_once": "Another test alert was started at the same moment. See its page.",
 }
 
@@ -29,7 +29,7 @@ def start_test_alert(plan: str) -> None:
     try:
         with unit_of_work() as work:
             begun = test_alerts.start_test_alert_now(work, plan)
-            link = f"{work.config.base_url}/staff/drills/{begun.id}"
+            link = f"{work.config.base_url}/staff/test-alerts/{begun.id}"
             notified = len(test_alerts.weekly_test_alert_page(work, begun.id, "en").told)
     except BadData as bad:
         click.echo(SENTENCES[bad.why], err=True)
@@ -41,6 +41,6 @@ def start_test_alert(plan: str) -> None:
 
 
 FAILURES = {
-    "nobody_on_duty": "The test alert failed: nobody is on call now. See `flask staff duty`.",
+    "nobody_on_duty": "The test alert failed: nobody is on call now. See `flask staff shift`.",
     "not_an_emergency": "The test alert failed: the rules do not rate the plan's answers as an emergency.",
 }

@@ -16,7 +16,7 @@ from types import MappingProxyType
 PER_DAY = 60
 # Kinds of message that carry a link -> the kind with the same content that carries an access code.
 CODE_VARIANTS: Mapping[str, str] = MappingProxyType(
-    {"invitation": "invitation_code", "reminder": "reminder_code", "onward_link": "onward_code"}
+    {"form_message": "form_message_code", "reminder": "reminder_code", "onward_link": "onward_code"}
 )
 # Kinds whose text cannot be approved in advance: texts that staff write, and messages of a conversation.
 FREE_TEXT_KINDS = ("staff_text", "question", "advice", "thanks")

@@ -106,7 +106,7 @@ class StudySettings:
     emergency: str
     crisis_line: str
     crisis_line_shown: str
-    administrator: str
+    it_department: str
     opens: str
     closes: str
     time_zone: str
@@ -252,10 +252,10 @@ class Visit:
     series: VisitSeries | None = None
     not_before: str = ""
     not_during: tuple[str, ...] = ()
-    outlives: tuple[str, ...] = ()
+    continues_after: tuple[str, ...] = ()
     rank: int = 9
     reminders: tuple[int, ...] | None = None
-    otherwise: AlternativeVisit | None = None
+    alternative: AlternativeVisit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ class VisitSchedule:
     anchors: Mapping[str, AnchorKind]
     periods: Mapping[str, Period]
     visits: tuple[Visit, ...]
-    stops: tuple[str, ...] = ()
+    participation_end: tuple[str, ...] = ()
     apart: Mapping[str, int] = field(default_factory=dict)
     risk: RiskPeriod | None = None
     holidays: str = ""
@@ -344,15 +344,16 @@ class StudyPlan:
     ``submitted_only``: instruments that are evaluated only once they are submitted (docs/domain.md 3.7). ``facts``: the
     facts beside the answers that the rules use. ``idle_minutes``: minutes without a change after which a form is
     evaluated again, one for each idle() in the rules, ascending. ``previous_days``, ``recent_hours``: maximum age of
-    the previous check-in, and of a check-in answer that suppresses a QLQ-C30 rule. ``calendar``: the visit schedule;
-    None for a study whose forms are all issued by hand. ``lexicon``: by which free text is screened. ``text_advice``:
-    class of the lexicon -> the advice that an emergency shows ("*": every other class). ``test_alert_settings``: None
-    for a study without a weekly test alert. ``score_proxy``: also score proxy-reported answers. ``pre_dose``: None for
-    a study without a pre-dose summary. ``stopping``: None for a study without a stopping rule for ulcers.
-    ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set). ``repeat_minutes``:
-    level -> how often an unacknowledged alert is repeated after the last step of ``ladder`` (docs/alerts.md 3).
-    ``participant_number_pattern``: regular expression that a participant number matches as a whole.
-    ``participant_trend``: after sending a check-in, participants see their own answers to the last ones.
+    the previous check-in, and of a check-in answer that suppresses a QLQ-C30 rule. ``visit_schedule``: the visit
+    schedule; None for a study whose forms are all issued by hand. ``lexicon``: by which free text is screened.
+    ``text_advice``: class of the lexicon -> the advice that an emergency shows ("*": every other class).
+    ``test_alert_settings``: None for a study without a weekly test alert. ``score_proxy``: also score proxy-reported
+    answers. ``pre_dose_summary``: None for a study without a pre-dose summary. ``stopping_rule``: None for a study
+    without a stopping rule for ulcers. ``alert_limit``: planned maximum of urgent and emergency alerts in a week (0:
+    not set). ``repeat_minutes``: level -> how often an unacknowledged alert is repeated after the last step of
+    ``escalation_steps`` (docs/alerts.md 3). ``participant_number_pattern``: regular expression that a participant
+    number matches as a whole. ``participant_trend``: after sending a check-in, participants see their own answers to
+    the last ones.
     """
 
     id: str
@@ -363,19 +364,19 @@ class StudyPlan:
     settings: StudySettings
     rules: tuple[AlertRule, ...]
     lowering: LevelLowering | None
-    ladder: tuple[EscalationStep, ...]
+    escalation_steps: tuple[EscalationStep, ...]
     facts: tuple[str, ...]
     idle_minutes: tuple[int, ...]
     previous_days: int
     recent_hours: int
-    calendar: VisitSchedule | None = None
+    visit_schedule: VisitSchedule | None = None
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
     test_alert_settings: WeeklyTestAlertSettings | None = None
-    stopping: StoppingRule | None = None
+    stopping_rule: StoppingRule | None = None
     score_proxy: bool = False
-    pre_dose: PreDoseSettings | None = None
-    alerts_per_week: int = 0
+    pre_dose_summary: PreDoseSettings | None = None
+    alert_limit: int = 0
     repeat_minutes: Mapping[Level, int] = field(default_factory=lambda: DEFAULT_REPEAT_MINUTES)
     participant_number_pattern: str = PARTICIPANT_NUMBER
     participant_trend: bool = False
@@ -412,22 +413,22 @@ class PlanWords:
 
     Names, study team and hours, rule sentences for staff, advice for participants. ``suspects`` has a name for each
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
-    of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
-    protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of
-    the treatment. ``columns``: short names of visits, as heads of narrow columns. ``language``: the language of these
+    of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping_rule``: texts of
+    the protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of the
+    treatment. ``columns``: short names of visits, as heads of narrow columns. ``language``: the language of these
     words.
     """
 
     title: str
     form_title: str
-    readers: str
+    study_team: str
     hours: str
     rules: Mapping[str, str]
     suspects: Mapping[str, str]
     advice: Mapping[str, Advice]
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
-    stopping: Mapping[str, str] = field(default_factory=dict)
+    stopping_rule: Mapping[str, str] = field(default_factory=dict)
     phases: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     language: str = ""

@@ -24,7 +24,7 @@ SEPARATORS = (",", ";", "\t", "|", "，")
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that cannot be read. ``why`` names its line; ``cells``: what could be told apart, perhaps nothing."""
+    """A record that cannot be read. ``why`` names its line; ``cells``: what could be separated, perhaps none."""
 
     why: str
     cells: tuple[str, ...] = ()

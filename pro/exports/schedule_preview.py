@@ -36,7 +36,7 @@ class SchedulePreview:
 
 
 def preview_schedule(
-    calendar: VisitSchedule,
+    visit_schedule: VisitSchedule,
     expected: Sequence[ExpectedVisit],
     forms: Sequence[AnsweredForm],
     now: datetime | None = None,
@@ -47,10 +47,10 @@ def preview_schedule(
     be sent then.
     """
     answered = [form for form in forms if now is None or form.at <= now]
-    ledger = match_forms(expected, answered, calendar.apart)
+    ledger = match_forms(expected, answered, visit_schedule.apart)
     served = {found.one.name: found for found in ledger.served}
     waiting = {one.name: one for one in ledger.waiting}
-    planned = plan_messages(ledger.waiting, calendar.reminder_rules)
+    planned = plan_messages(ledger.waiting, visit_schedule.reminder_rules)
     messages = _reminders_by_visit(planned, now)
     rows = []
     for one in expected:
@@ -106,7 +106,7 @@ def text_lines(found: SchedulePreview, words: PlanWords) -> Iterator[str]:
         yield f"{times} | {one.instrument:{width}} | {named} ({one.visit}){marked}"
         for message in row.messages:
             goes, until = message.not_before.astimezone(zone), message.not_after.astimezone(zone)
-            said = f"reminder {message.step}" if message.step else "invitation"
+            said = f"reminder {message.step}" if message.step else "form message"
             yield f"    message {goes:%a %Y-%m-%d %H:%M} to {until:%H:%M}: {said}"
 
 

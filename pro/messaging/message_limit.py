@@ -21,7 +21,7 @@ from pro.models import Participant
 from pro.models.message import Message
 
 # These are sent regardless of the limits: alerts, safety advice, and confirmations of STOP and START.
-EXEMPT = ("alert_sms", "drill_sms", "safety", "advice", "stopped", "started")
+EXEMPT = ("alert_sms", "test_alert_sms", "safety", "advice", "stopped", "started")
 # The longest local day has 25 hours.
 LOOKBACK = timedelta(hours=26)
 IDENTICAL_WINDOW = timedelta(hours=24)

@@ -30,39 +30,39 @@ class MessageKind:
     params: frozenset[str]
 
 
-# alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while the alert is unacknowledged.
+# alert: level is "emergency", "urgent" or "watch".  alert_escalation: the same, while the alert is unacknowledged.
 # alert_more: count further texts of the participant came while the first waits.
 # alert_sms: no participant number, because a locked phone shows it; the address is the fixed one of the sign-in page.
 # at: when the text was written ("14:05"), because gateways reject the same text for the third time in a day.
-# alert_digest: rows are {"study_number", "link"}, the oldest first.
-# drill: the weekly test alert; level as in alert.  drill_sms: address as in alert_sms.
-# drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
-# invitation: the complete link with its token.  invitation_code: the fixed address of the code page, and the code.
+# daily_digest: rows are {"participant_number", "link"}, the oldest first.
+# test_alert: the weekly test alert; level as in alert.  test_alert_sms: address as in alert_sms.
+# test_alert_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
+# form_message: the complete link with its token.  form_message_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form is not submitted.
 # safety: the one sentence after a red flag; emergency is the emergency number, at as above.
 # question, advice, thanks: the complete text of a step of the chat; only where two-way texts are allowed.
 # clarify: the codes that may be typed.  onward_link, onward_code: after several replies that were not understood.
 # stopped, started: the effect of STOP and START.  help, help_contact: with and without a chat; the hotline number.
-# inbound_unknown: an unknown number sent a possible red flag; level is "emergency" or "urgent".
-# inbound_unknown_more: count further ones of the same number came while the first waits.
+# unknown_sender: an unknown number sent a possible red flag; level is "emergency" or "urgent".
+# unknown_sender_more: count further ones of the same number came while the first waits.
 # staff_call, staff_soon: fixed texts that staff send; number and emergency as they are dialled.
 # staff_invitation: to set up an account; the complete link with its token, which works once.
 # staff_reset: to set a forgotten password; the complete link with its token, which works once.
 # staff_text: free text by staff, where two-way texts are allowed: the only message whose text is not fixed.
 MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
     {
-        "alert": MessageKind("email", frozenset({"study_number", "level", "link"})),
-        "alert_again": MessageKind("email", frozenset({"study_number", "level", "link"})),
-        "alert_more": MessageKind("email", frozenset({"study_number", "level", "link", "count"})),
+        "alert": MessageKind("email", frozenset({"participant_number", "level", "link"})),
+        "alert_escalation": MessageKind("email", frozenset({"participant_number", "level", "link"})),
+        "alert_more": MessageKind("email", frozenset({"participant_number", "level", "link", "count"})),
         "alert_sms": MessageKind("sms", frozenset({"at", "level", "address"})),
-        "alert_digest": MessageKind("email", frozenset({"rows"})),
-        "drill": MessageKind("email", frozenset({"level", "link"})),
-        "drill_sms": MessageKind("sms", frozenset({"address"})),
-        "drill_failed": MessageKind("email", frozenset({"failure", "link"})),
-        "invitation": MessageKind("sms", frozenset({"link"})),
-        "invitation_code": MessageKind("sms", frozenset({"address", "code"})),
-        "inbound_unknown": MessageKind("email", frozenset({"level", "link"})),
-        "inbound_unknown_more": MessageKind("email", frozenset({"level", "link", "count"})),
+        "daily_digest": MessageKind("email", frozenset({"rows"})),
+        "test_alert": MessageKind("email", frozenset({"level", "link"})),
+        "test_alert_sms": MessageKind("sms", frozenset({"address"})),
+        "test_alert_failed": MessageKind("email", frozenset({"failure", "link"})),
+        "form_message": MessageKind("sms", frozenset({"link"})),
+        "form_message_code": MessageKind("sms", frozenset({"address", "code"})),
+        "unknown_sender": MessageKind("email", frozenset({"level", "link"})),
+        "unknown_sender_more": MessageKind("email", frozenset({"level", "link", "count"})),
         "reminder": MessageKind("sms", frozenset({"link"})),
         "reminder_code": MessageKind("sms", frozenset({"address", "code"})),
         "safety": MessageKind("sms", frozenset({"at", "emergency"})),
@@ -88,7 +88,7 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
 # These are sent even if everything else is dropped: a participant who reported a red flag needs the advice.
 URGENT_ADVICE = ("safety", "advice")
 # Text messages that go to staff, who know the system.
-STAFF_TEXTS = ("alert_sms", "drill_sms")
+STAFF_TEXTS = ("alert_sms", "test_alert_sms")
 # A name that is left from the example plan tells a participant nothing.
 _EXAMPLE_NAME = re.compile("(?i)example|示例")
 

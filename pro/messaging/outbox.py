@@ -81,7 +81,7 @@ class MessageDraft:
     assessment_id: int | None = None
     alert_id: int | None = None
     case_key: str = ""
-    drill_id: int | None = None
+    test_alert_id: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
 
@@ -129,7 +129,7 @@ def _message_row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
         "assessment_id": draft.assessment_id,
         "alert_id": draft.alert_id,
         "case_key": draft.case_key,
-        "drill_id": draft.drill_id,
+        "test_alert_id": draft.test_alert_id,
         "address_sealed": seal(draft.address),
         "params_sealed": seal(json.dumps(dict(draft.params), ensure_ascii=False)),
         "subject": draft.subject,
@@ -410,7 +410,7 @@ def _store_outcomes(work: UnitOfWork, outcomes: Sequence[tuple[Claim, CallOutcom
     messages = {message.id: message for message in work.session.scalars(query)} if ids else {}
     for claim, outcome in outcomes:
         message = messages[claim.message.id]
-        # The row may be free or claimed anew: this call is over its limit, or its claim was not renewed in time.
+        # The row may be free or claimed again: this call is over its limit, or its claim was not renewed in time.
         ours = message.claimed_by == claim.by
         if isinstance(outcome, SentOutcome):
             if message.sent_at is None:

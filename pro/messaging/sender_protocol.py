@@ -63,7 +63,7 @@ class ProviderUnsure(ProviderRefused):
     """The provider said yes in a way that proves nothing: success without a reference, or an unreadable success.
 
     The letter is never sent again, an alert neither: it may have arrived. It is stored as failed, so that staff see it
-    and, for an alert, the next person or the other channel is told.
+    and, for an alert, the next person is notified, or the other channel is used.
     """
 
     def __init__(self, status: int) -> None:

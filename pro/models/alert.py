@@ -18,18 +18,18 @@ DISPOSITIONS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
 class Alert(Base):
     """One finding of one source; all alerts of a source are a case (docs/alerts.md).
 
-    Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, louder or on a
-    worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The triple is unique,
-    so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>" for the texts that
-    came since that one. ``inbound_id``: the text that a text alert is about. ``inputs``: the facts that the rule used,
-    with the version of the instrument. ``advised_at``: when the participant confirmed the emergency advice and
-    continued. ``superseded_at``: since when a louder alert of the case covers it.
+    Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, at a higher
+    level or on a worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The
+    triple is unique, so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>"
+    for the texts that came since that one. ``incoming_message_id``: the text that a text alert is about. ``inputs``:
+    the facts that the rule used, with the version of the instrument. ``advised_at``: when the participant confirmed the
+    emergency advice and continued. ``superseded_at``: since when an alert of a higher level in the case supersedes it.
     """
 
     __tablename__ = "alert"
     __table_args__ = (
         UniqueConstraint("source", "rule", "occurrence"),
-        Index("ix_alert_open", "resolved_at", "level"),
+        Index("ix_alert_open", "closed_at", "level"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -38,7 +38,7 @@ class Alert(Base):
     source: Mapped[str] = mapped_column(String(64))
     rule: Mapped[str] = mapped_column(String(32))
     occurrence: Mapped[int] = mapped_column(default=1)
-    inbound_id: Mapped[int | None] = mapped_column(ForeignKey("inbound.id"), index=True)
+    incoming_message_id: Mapped[int | None] = mapped_column(ForeignKey("incoming_message.id"), index=True)
     level: Mapped[int] = mapped_column()
     lowered: Mapped[bool] = mapped_column(default=False)
     suspects: Mapped[str] = mapped_column(String(64))
@@ -51,9 +51,9 @@ class Alert(Base):
     advised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
-    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    resolved_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     disposition: Mapped[str] = mapped_column(String(32), default="")
 
 
@@ -65,7 +65,7 @@ class AlertNote(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(64), index=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -81,8 +81,8 @@ class Handover(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(64), index=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
-    from_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    from_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -93,12 +93,12 @@ class AlertClosure(Base):
     alerts were closed as "admitted" without one.
     """
 
-    __tablename__ = "closing"
+    __tablename__ = "alert_closure"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(64), index=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     alerts: Mapped[list[int]] = mapped_column(Json)
     disposition: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -118,23 +118,24 @@ class AdverseEvent(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     terms: Mapped[str] = mapped_column(String(64))
-    term: Mapped[str] = mapped_column(String(64))
+    ctcae_term: Mapped[str] = mapped_column(String(64))
     other_term: Mapped[str] = mapped_column(String(200), default="")
-    onset_on: Mapped[date] = mapped_column(Date)
-    ended_on: Mapped[date | None] = mapped_column(Date)
+    onset_date: Mapped[date] = mapped_column(Date)
+    end_date: Mapped[date | None] = mapped_column(Date)
     source: Mapped[str] = mapped_column(String(64), default="")
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    reported_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    reported_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
 
 class Grading(Base):
     """A signed grading by a clinician; the newest of an event is its current grade.
 
-    Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``grade`` (1 to 5, from the day
-    ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none. ``known_at``: the
-    awareness time of a serious event. ``not_serious``: why an event that looks serious is not, "" if it was not asked.
+    Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``ctcae_grade`` (1 to 5, from the day
+    ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none.
+    ``awareness_time``: the awareness time of a serious event. ``not_serious``: why an event that looks serious is not,
+    "" if it was not asked.
     """
 
     __tablename__ = "grading"
@@ -152,13 +153,13 @@ class Grading(Base):
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     adverse_event_id: Mapped[int | None] = mapped_column(ForeignKey("adverse_event.id"), index=True)
     source: Mapped[str] = mapped_column(String(64), default="")
-    grade: Mapped[int | None] = mapped_column()
+    ctcae_grade: Mapped[int | None] = mapped_column()
     from_on: Mapped[date | None] = mapped_column(Date)
     attribution: Mapped[list[str]] = mapped_column(Json)
-    action: Mapped[str] = mapped_column(Text, default="")
+    action_taken: Mapped[str] = mapped_column(Text, default="")
     serious: Mapped[bool] = mapped_column(default=False)
-    known_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    awareness_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
     not_serious: Mapped[str] = mapped_column(Text, default="")
     none_reason: Mapped[str] = mapped_column(String(32), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))

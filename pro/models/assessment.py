@@ -16,10 +16,11 @@ class Assessment(Base):
 
     ``ref`` names the form in addresses and reveals nothing about the participant. ``wordings``: checksum of the wording
     in each language, fixed when the form is issued. ``context``: the clinical facts that held when the form was opened
-    (docs/domain.md 3.4.5). ``judge_next_at``: when the worker evaluates the form unless an answer comes before.
+    (docs/domain.md 3.4.5). ``evaluate_next_at``: when the worker evaluates the form unless an answer comes before.
     ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that it could not decide
-    because answers are missing. ``mode``: web, sms, phone (interview) or paper. Data entry by staff sets ``entered_by``
-    and ``answered_at``, when the participant answered; ``checked_by``: who verified a paper form against the original.
+    because answers are missing. ``completion_mode``: web, sms, phone (interview) or paper. Data entry by staff sets
+    ``entered_by`` and ``answered_at``, when the participant answered; ``verified_by``: who verified a paper form
+    against the original.
 
     The status follows from the timestamps.
     """
@@ -27,7 +28,7 @@ class Assessment(Base):
     __tablename__ = "assessment"
     __table_args__ = (
         partial_index("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
-        partial_index("ix_assessment_unchecked", "mode = 'paper' AND checked_at IS NULL", "submitted_at"),
+        partial_index("ix_assessment_unchecked", "completion_mode = 'paper' AND verified_at IS NULL", "submitted_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -39,7 +40,7 @@ class Assessment(Base):
     wordings: Mapped[dict[str, str]] = mapped_column(Json)
     visit: Mapped[str | None] = mapped_column(String(64))
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    issued_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     opens_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closes_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -48,19 +49,19 @@ class Assessment(Base):
     last_answer_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    judge_next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    evaluate_next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     context: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     unresolved: Mapped[list[str]] = mapped_column(Json, default=list)
     standing: Mapped[list[str]] = mapped_column(Json, default=list)
     language: Mapped[str | None] = mapped_column(String(16))
-    mode: Mapped[str | None] = mapped_column(String(16))
+    completion_mode: Mapped[str | None] = mapped_column(String(16))
     answered_by: Mapped[str | None] = mapped_column(String(16))
     identified_by: Mapped[str | None] = mapped_column(String(16))
     device: Mapped[str | None] = mapped_column(String(16))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    entered_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
-    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    checked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    entered_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    verified_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
     @property
     def status(self) -> str:
@@ -121,7 +122,7 @@ class LicensedWording(Base):
     Rows stay; new forms use the newest one.
     """
 
-    __tablename__ = "wording"
+    __tablename__ = "licensed_wording"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instrument: Mapped[str] = mapped_column(String(64))
@@ -130,6 +131,6 @@ class LicensedWording(Base):
     version: Mapped[str] = mapped_column(String(64))
     checksum: Mapped[str] = mapped_column(String(64), index=True)
     licence: Mapped[dict[str, Any]] = mapped_column(Json)
-    words: Mapped[dict[str, Any]] = mapped_column(Json)
+    wording: Mapped[dict[str, Any]] = mapped_column(Json)
     loaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     note: Mapped[str] = mapped_column(Text, default="")

@@ -20,13 +20,13 @@ class AuditEntry(Base):
     Rows are never changed or deleted (triggers refuse it).
     """
 
-    __tablename__ = "event"
+    __tablename__ = "audit_entry"
     __table_args__ = (
-        Index("ix_event_subject", "subject", "subject_id"),
-        Index("ix_event_actor_id", "actor_id", "id"),
-        Index("ix_event_action", "action", "id"),
-        Index("ix_event_action_at", "action", "at"),
-        Index("ix_event_at", "at"),
+        Index("ix_audit_entry_subject", "subject", "subject_id"),
+        Index("ix_audit_entry_actor_id", "actor_id", "id"),
+        Index("ix_audit_entry_action", "action", "id"),
+        Index("ix_audit_entry_action_at", "action", "at"),
+        Index("ix_audit_entry_at", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -52,7 +52,7 @@ class Seal(Base):
     __tablename__ = "seal"
 
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), unique=True)
+    audit_entry_id: Mapped[int] = mapped_column(ForeignKey("audit_entry.id"), unique=True)
     digest: Mapped[str] = mapped_column(String(64))
 
 
@@ -68,7 +68,7 @@ class Signature(Base):
     __table_args__ = (Index("ix_signature_subject", "subject", "subject_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     name: Mapped[str] = mapped_column(String(128))
     role: Mapped[str] = mapped_column(String(32))
     meaning: Mapped[str] = mapped_column(String(16))

@@ -35,7 +35,7 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "call_missed": TaskKind(ended_by_answer=True, waits_for_endpoint=True),
     # Texts do not arrive.
     "phone_unreachable": TaskKind(Sentence("Text messages do not reach this phone")),
-    # We did not understand twice, by text or in the chat.
+    # A reply was not understood twice, by text or in the chat.
     "answer_unclear": TaskKind(Sentence("Replies were not understood repeatedly"), ended_by_answer=True),
     # A text says that the participant died: a person calls the family before anything else is sent.
     "death_reported": TaskKind(
@@ -53,19 +53,19 @@ class CallTask(Base):
     submitted answers meanwhile.
     """
 
-    __tablename__ = "task"
-    __table_args__ = (Index("ix_task_open", "done_at", "due_at"),)
+    __tablename__ = "call_task"
+    __table_args__ = (Index("ix_call_task_open", "done_at", "due_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(String(128), unique=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     kind: Mapped[str] = mapped_column(String(32))
-    expected_id: Mapped[int | None] = mapped_column(ForeignKey("expected.id", ondelete="SET NULL"))
+    expected_form_id: Mapped[int | None] = mapped_column(ForeignKey("expected_form.id", ondelete="SET NULL"))
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    done_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    done_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     outcome: Mapped[str] = mapped_column(String(32), default="")
 
 
@@ -75,12 +75,12 @@ class PhoneCall(Base):
     ``at``: when the call was made. ``source``: of the alerts that the call was about, "" for none.
     """
 
-    __tablename__ = "call"
+    __tablename__ = "phone_call"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
-    task_id: Mapped[int | None] = mapped_column(ForeignKey("task.id"), index=True)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    call_task_id: Mapped[int | None] = mapped_column(ForeignKey("call_task.id"), index=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     outcome: Mapped[str] = mapped_column(String(32))
     text: Mapped[str] = mapped_column(Text, default="")

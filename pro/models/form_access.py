@@ -17,7 +17,7 @@ class FormAccess(Base):
     cookie), text (messages from the participant's own phone).
     """
 
-    __tablename__ = "access"
+    __tablename__ = "form_access"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assessment_id: Mapped[int] = mapped_column(ForeignKey("assessment.id"), index=True)
@@ -37,19 +37,19 @@ class ParticipantCard(Base):
     correct one; five lock the card. ``used_at``: when the card last opened a form.
     """
 
-    __tablename__ = "card"
+    __tablename__ = "participant_card"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     link_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     wrong_tries: Mapped[int] = mapped_column(default=0)
     locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    revoked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    revoked_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
 
 class AccessAttempt(Base):
@@ -58,8 +58,8 @@ class AccessAttempt(Base):
     Attempts are counted per ``key``, the fingerprint of an address or an account.
     """
 
-    __tablename__ = "attempt"
-    __table_args__ = (Index("ix_attempt_kind_key_at", "kind", "key", "at"),)
+    __tablename__ = "access_attempt"
+    __table_args__ = (Index("ix_access_attempt_kind_key_at", "kind", "key", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))

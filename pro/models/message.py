@@ -43,12 +43,12 @@ class Message(Base):
     channel: Mapped[str] = mapped_column(String(8))
     template: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(16))
-    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"), index=True)
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"), index=True)
     assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)
     case_key: Mapped[str] = mapped_column(String(64), default="")
-    drill_id: Mapped[int | None] = mapped_column(ForeignKey("drill.id"), index=True)
+    test_alert_id: Mapped[int | None] = mapped_column(ForeignKey("test_alert.id"), index=True)
     address_sealed: Mapped[str] = mapped_column(Text)
     address_fingerprint: Mapped[str | None] = mapped_column(String(64))
     text_fingerprint: Mapped[str | None] = mapped_column(String(64))
@@ -69,7 +69,7 @@ class Message(Base):
     reference: Mapped[str | None] = mapped_column(String(128), index=True)
     failure: Mapped[str] = mapped_column(String(255), default="")
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    settled_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
     @property
     def status(self) -> str:

@@ -14,29 +14,29 @@ from pro.db import Base, Json, UtcDateTime
 class Participant(Base):
     """One participant in one study.
 
-    The phone number is encrypted; its fingerprint finds the participant of an incoming text. ``next_due_at`` (column
-    ``look_at``): when the worker processes the visit schedule again, None if nothing is due. ``trend_hidden_at``: when
-    the participant asked not to be shown earlier answers after sending.
+    The phone number is encrypted; its fingerprint finds the participant of an incoming text. ``next_due_at``: when the
+    worker processes the visit schedule again, None if nothing is due. ``trend_hidden_at``: when the participant asked
+    not to be shown earlier answers after sending.
     """
 
     __tablename__ = "participant"
-    __table_args__ = (UniqueConstraint("plan", "study_number"),)
+    __table_args__ = (UniqueConstraint("plan", "participant_number"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
-    study_number: Mapped[str] = mapped_column(String(32))
+    participant_number: Mapped[str] = mapped_column(String(32))
     language: Mapped[str] = mapped_column(String(16))
     time_zone: Mapped[str] = mapped_column(String(64))
     phone_sealed: Mapped[str | None] = mapped_column(Text)
     phone_fingerprint: Mapped[str | None] = mapped_column(String(64), index=True)
     pin_hash: Mapped[str | None] = mapped_column(String(256))
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    enrolled_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    enrolled_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     trend_hidden_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    next_due_at: Mapped[datetime | None] = mapped_column("look_at", UtcDateTime, index=True)
+    next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
     @property
     def is_active(self) -> bool:
@@ -57,7 +57,7 @@ class Anchor(Base):
     on: Mapped[date] = mapped_column(Date)
     planned: Mapped[bool] = mapped_column(default=False)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str] = mapped_column(Text, default="")
 
@@ -68,8 +68,8 @@ class ClinicalFact(Base):
     ``name``: ``ulcer_status``, ``pd1_exposed``, or ``stable_symptoms`` with its ``item``.
     """
 
-    __tablename__ = "circumstance"
-    __table_args__ = (Index("ix_circumstance_participant_name", "participant_id", "name"),)
+    __tablename__ = "clinical_fact"
+    __table_args__ = (Index("ix_clinical_fact_participant_name", "participant_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
@@ -77,6 +77,6 @@ class ClinicalFact(Base):
     item: Mapped[str] = mapped_column(String(64), default="")
     value: Mapped[Any] = mapped_column(Json)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str] = mapped_column(Text, default="")

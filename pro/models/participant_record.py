@@ -28,7 +28,7 @@ class Consent(Base):
     valid one. ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at``
     only in a row that a reversal added. ``scope``: one of SCOPES, ENROLLED_BY_MISTAKE, or "" if only the date
     of leaving was recorded.
-    ``told``: the information that the participant was given about the withdrawal.
+    ``information``: the information that the participant was given about the withdrawal.
     """
 
     __tablename__ = "consent"
@@ -38,28 +38,28 @@ class Consent(Base):
     version: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(16))
     signed_on: Mapped[date] = mapped_column(Date)
-    way: Mapped[str] = mapped_column(String(16))
+    method: Mapped[str] = mapped_column(String(16))
     health_data_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     scope: Mapped[str] = mapped_column(String(16), default="")
-    told: Mapped[str] = mapped_column(Text, default="")
+    information: Mapped[str] = mapped_column(Text, default="")
 
 
 class DataCorrection(Base):
     """A request to correct an answer of a submitted form; an investigator decides.
 
     ``old`` and ``value``: as in ``Answer``, None for no answer. ``answer_id``: the current answer at the time of the
-    request. ``heard_at``, ``heard_how``, ``heard_by``: when, how and to whom the participant confirmed the correct
-    answer. ``outcome``: "" while open, approved or refused.
+    request. ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the participant confirmed the
+    correct answer. ``outcome``: "" while open, approved or refused.
     """
 
-    __tablename__ = "correction"
+    __tablename__ = "data_correction"
     __table_args__ = (
-        partial_index("uq_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
-        Index("ix_correction_outcome", "outcome", "id"),
+        partial_index("uq_data_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
+        Index("ix_data_correction_outcome", "outcome", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -69,36 +69,36 @@ class DataCorrection(Base):
     old: Mapped[Any | None] = mapped_column(Json)
     value: Mapped[Any | None] = mapped_column(Json)
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answer.id"))
-    heard_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    heard_how: Mapped[str] = mapped_column(String(16))
-    heard_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_how: Mapped[str] = mapped_column(String(16))
+    confirmed_to: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text)
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    asked_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    requested_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     outcome: Mapped[str] = mapped_column(String(16), default="")
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     note: Mapped[str] = mapped_column(Text, default="")
 
 
 class Freeze(Base):
     """A freeze of a participant's record, or of the whole study (``participant_id`` None).
 
-    From ``frozen_at`` until ``lifted_at`` staff cannot change the data.
+    From ``frozen_at`` until ``unfrozen_at`` staff cannot change the data.
     """
 
     __tablename__ = "freeze"
     __table_args__ = (
-        partial_index("uq_freeze_study", "participant_id IS NULL AND lifted_at IS NULL", "plan", unique=True),
-        partial_index("uq_freeze_participant", "lifted_at IS NULL", "participant_id", unique=True),
+        partial_index("uq_freeze_study", "participant_id IS NULL AND unfrozen_at IS NULL", "plan", unique=True),
+        partial_index("uq_freeze_participant", "unfrozen_at IS NULL", "participant_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"))
     frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    frozen_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    frozen_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text)
-    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    lifted_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
-    lift_reason: Mapped[str] = mapped_column(Text, default="")
+    unfrozen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unfrozen_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    unfreeze_reason: Mapped[str] = mapped_column(Text, default="")

@@ -20,7 +20,7 @@ class StaffMember(Base):
     app, set after a first correct code; ``otp_step``: the 30-second step of the last accepted code.
     """
 
-    __tablename__ = "staff"
+    __tablename__ = "staff_member"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
@@ -45,7 +45,7 @@ class RecoveryCode(Base):
     __tablename__ = "recovery_code"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"), index=True)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -68,11 +68,11 @@ class StaffInvitation(Base):
     phone_sealed: Mapped[str | None] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
 
     def state(self, now: datetime) -> str:
         """Return used, revoked, expired or open."""
@@ -96,8 +96,8 @@ class PasswordReset(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email_sealed: Mapped[str | None] = mapped_column(Text)
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"), index=True)
     fingerprint: Mapped[str | None] = mapped_column(String(64), unique=True)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -116,35 +116,35 @@ class StaffSession(Base):
     """A session that can be revoked on the server; only the cookie's fingerprint is stored.
 
     ``proven_at``: when sign-in was complete, None while the verification code is missing. ``device``: phone, tablet or
-    computer. ``ended_why``: signed_out, elsewhere, password, factor, role or closed.
+    computer. ``end_reason``: signed_out, elsewhere, password, factor, role or closed.
     """
 
     __tablename__ = "staff_session"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"), index=True)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     device: Mapped[str] = mapped_column(String(16), default="", server_default="")
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    ended_why: Mapped[str] = mapped_column(String(16), default="", server_default="")
+    end_reason: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class Shift(Base):
-    """A shift of a staff member; ``place``: on_call or backup.
+    """A shift of a staff member; ``kind``: on_call or backup.
 
     A cancelled shift stays as a row with ``cancelled_at``; a shift handover cancels one row and adds others.
     """
 
-    __tablename__ = "duty"
-    __table_args__ = (Index("ix_duty_time", "starts_at", "ends_at"),)
+    __tablename__ = "shift"
+    __table_args__ = (Index("ix_shift_time", "starts_at", "ends_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
-    place: Mapped[str] = mapped_column(String(16))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))
+    kind: Mapped[str] = mapped_column(String(16))
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -156,7 +156,7 @@ class Absence(Base):
     __tablename__ = "absence"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff_member.id"), index=True)
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -169,7 +169,7 @@ class WeeklyTestAlert(Base):
     ``failed_at``: when the test alert failed, ``failure``: why. A staff member's confirmation passes the test.
     """
 
-    __tablename__ = "drill"
+    __tablename__ = "test_alert"
     __table_args__ = (UniqueConstraint("plan", "week", "number"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -178,7 +178,7 @@ class WeeklyTestAlert(Base):
     number: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failure: Mapped[str] = mapped_column(String(64), default="")
 

@@ -14,13 +14,13 @@ from pro.db import Base, Json, UtcDateTime
 class StudyFigures(Base):
     """Statistics of one study at the time ``at``; the worker renews them.
 
-    ``took``: seconds that the count took. ``figures``: the result of ``study_figures.figures_to_json``. All values are
-    derived, so rows may be deleted.
+    ``computing_seconds``: duration of the count. ``figures``: the result of ``study_figures.figures_to_json``. All
+    values are derived, so rows may be deleted.
     """
 
-    __tablename__ = "cohort"
+    __tablename__ = "study_figures"
 
     plan: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    took: Mapped[float] = mapped_column(Float(53))
+    computing_seconds: Mapped[float] = mapped_column(Float(53))
     figures: Mapped[dict[str, Any]] = mapped_column(Json)

@@ -18,28 +18,28 @@ DECISION_CHOICES = ("continue", "pause", "stop", "other")
 
 
 class Endoscopy(Base):
-    """An endoscopy: requested (``asked_on``), done (``done_on``, ``result``), or cancelled.
+    """An endoscopy: requested (``requested_on``), done (``done_on``, ``result``), or cancelled.
 
-    ``grade``: CTCAE grade that the clinician assigned, None if not graded. ``asked_on``: None if there was no request.
-    ``reason``: why it was cancelled.
+    ``ctcae_grade``: CTCAE grade that the clinician assigned, None if not graded. ``requested_on``: None if there was
+    no request. ``reason``: why it was cancelled.
     """
 
     __tablename__ = "endoscopy"
-    __table_args__ = (Index("ix_endoscopy_waiting", "done_on", "taken_back_at"),)
+    __table_args__ = (Index("ix_endoscopy_waiting", "done_on", "cancelled_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
-    asked_on: Mapped[date | None] = mapped_column(Date)
-    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    asked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    requested_on: Mapped[date | None] = mapped_column(Date)
+    requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    requested_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     done_on: Mapped[date | None] = mapped_column(Date)
     result: Mapped[str] = mapped_column(String(16), default="")
-    grade: Mapped[int | None] = mapped_column()
+    ctcae_grade: Mapped[int | None] = mapped_column()
     finding: Mapped[str] = mapped_column(Text, default="")
     recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
-    taken_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    taken_back_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
+    cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancelled_by: Mapped[int | None] = mapped_column(ForeignKey("staff_member.id"))
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
@@ -50,7 +50,7 @@ class SignedDecision(Base):
     ``seen``: what the page showed when it was signed.
     """
 
-    __tablename__ = "decision"
+    __tablename__ = "signed_decision"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
@@ -60,4 +60,4 @@ class SignedDecision(Base):
     reason: Mapped[str] = mapped_column(Text)
     seen: Mapped[dict[str, Any]] = mapped_column(Json)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff_member.id"))

@@ -12,7 +12,7 @@ from pro.web.page_registry import StaffPage
 MAX_IN_BAR = 6
 IN_DESKTOP_BAR = 5
 # The phone's bar is one row from 320 px on: these stay in it, or the first entries of a role that has none of them.
-ON_PHONE = ("board", "participants")
+ON_PHONE = ("to_do_list", "participants")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def error_layout_context() -> dict[str, Any]:
     plan = next(iter(request_context.app_context().catalogue.plans.values()))
     actor = request_context.state().actor
     me = actor if actor.kind == "staff" and not page_guard.current_step() else None
-    to_do_list = url_for("staff.board")
+    to_do_list = url_for("staff.to_do_list")
     return {
         "me": me,
         "may": page_guard.has_right,
@@ -161,7 +161,7 @@ def _other_language_url() -> str:
     kept["lang"] = request_context.translator().other
     path = request.path.removesuffix("/send")
     if request.path == url_for("staff.sign_out"):
-        path = url_for("staff.board")
-    if request.path == url_for("staff.kept"):
+        path = url_for("staff.to_do_list")
+    if request.path == url_for("staff.unsaved_text"):
         path = page_guard.safe_staff_path(request.args.get("next")).split("?")[0]
     return f"{path}?{urlencode(kept)}"

@@ -35,7 +35,7 @@ def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """Return the administrator's browser, in English."""
     here = signed_in_browser(app, seeded.staff["administrator"])
-    here.open("/staff/people?lang=en")
+    here.open("/staff/accounts?lang=en")
     return here
 
 
@@ -46,7 +46,7 @@ def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typ
     person = seeded.staff["coordinator"]
     other = signed_in_browser(app, person)
     other.open(f"{alert}?lang=en")
-    where = f"/staff/people/{person.id}"
+    where = f"/staff/accounts/{person.id}"
     desk.open(where)
     assert desk.post(where, do="role", role="monitor", reason="").status_code == 400
     assert "Enter a short reason" in desk.page
@@ -58,7 +58,7 @@ def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typ
     assert "An administrator changed your role" in other.page
     other.press(email=person.email, password=person.password)
     assert "Called, will come at eight" in other.page, "shown, though the new role may not save it"
-    desk.open("/staff/people/changes")
+    desk.open("/staff/accounts/changes")
     assert "coordinator → monitor" in desk.page
     assert "works as monitor now" in desk.page
 
@@ -66,7 +66,7 @@ def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typ
 def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded: Study, desk: StaffBrowser) -> None:
     nurse = seeded.staff["nurse"]
     other = signed_in_browser(app, nurse)
-    where = f"/staff/people/{nurse.id}"
+    where = f"/staff/accounts/{nurse.id}"
     desk.open(where)
     assert "End this session" in desk.page
     desk.post(where, do="end_all")
@@ -75,7 +75,7 @@ def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded:
     assert "No active sessions" in desk.page
     desk.post(where, do="close", reason="left the hospital")
     assert StaffBrowser(app).sign_in(nurse).status_code == 401
-    desk.open("/staff/people")
+    desk.open("/staff/accounts")
     assert "Deactivated 09:00" in desk.page
     desk.open(where)
     desk.post(where, do="reopen", reason="came back to us")
@@ -87,7 +87,7 @@ def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded:
 
 
 def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: StaffBrowser) -> None:
-    where = f"/staff/people/{seeded.staff['administrator'].id}"
+    where = f"/staff/accounts/{seeded.staff['administrator'].id}"
     desk.open(where)
     assert "This is your own account" in desk.page
     assert desk.post(where, do="close", reason="I want to go").status_code == 303
@@ -99,26 +99,26 @@ def test_a_lost_phone_is_reset_by_an_administrator(
     app: Flask, app_context: AppContext, seeded: Study, desk: StaffBrowser
 ) -> None:
     nurse = seeded.staff["nurse"]
-    where = f"/staff/people/{nurse.id}"
+    where = f"/staff/accounts/{nurse.id}"
     desk.open(where)
     assert desk.post(where, do="factor", reason="lost her phone").status_code == 303
     desk.open(where)
     assert "this was already done" in desk.page
     assert desk.post(where, do="nonsense").status_code == 400
-    assert desk.open("/staff/people/999999").status_code == 404
+    assert desk.open("/staff/accounts/999999").status_code == 404
 
 
 def test_only_the_administrator_sees_accounts_and_sees_no_participant(
     app: Flask, seeded: Study, desk: StaffBrowser
 ) -> None:
     for path in (
-        "/staff/people",
-        "/staff/people/new",
-        "/staff/people/changes",
-        f"/staff/people/{seeded.staff['nurse'].id}",
+        "/staff/accounts",
+        "/staff/accounts/new",
+        "/staff/accounts/changes",
+        f"/staff/accounts/{seeded.staff['nurse'].id}",
     ):
         assert desk.open(path).status_code == 200
         assert "NPC-00" not in desk.page
     nurse = signed_in_browser(app, seeded.staff["nurse"])
     nurse.open("/staff/")
-    assert "/staff/people" not in nurse.page
+    assert "/staff/accounts" not in nurse.page

@@ -122,7 +122,7 @@ def test_a_note_survives_both_steps(app: Flask, app_context: AppContext, seeded:
     desk.post(gone.location, email=person.email, password=person.password, **carried)
     assert "not saved yet" in desk.page or "没有保存" in desk.page
     gone = desk.press(code=code_of(secret, app_context))
-    assert (gone.status_code, gone.location.split("?")[0]) == (307, "/staff/kept")
+    assert (gone.status_code, gone.location.split("?")[0]) == (307, "/staff/unsaved-text")
     assert desk.post(gone.location, **carried).status_code == 200
     assert f"{sent['text']}</textarea>" in desk.page
     with transaction(app_context.engine) as session:
@@ -137,7 +137,7 @@ def test_any_form_is_kept_and_waits_for_a_fresh_press(
     desk.open("/staff/participants/new?lang=en")
     clock.move(minutes=31)
     plan = factories.PLAN
-    typed = {"plan": plan, "study_number": "NC-777", "phone": "13800138777", "language": "en", "pin": "8642"}
+    typed = {"plan": plan, "participant_number": "NC-777", "phone": "13800138777", "language": "en", "pin": "8642"}
     typed["consented_on"] = "2026-03-02"
     desk.post(desk.post("/staff/participants/new", **typed).location, **typed)
     assert "8642" not in desk.page
@@ -158,14 +158,14 @@ def _numbers(desk: StaffBrowser) -> str:
 def test_a_kept_form_is_sent_by_its_button(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
     person = seeded.staff["administrator"]
     desk = signed_in_browser(app, person)
-    desk.open("/staff/people/new?lang=en")
+    desk.open("/staff/accounts/new?lang=en")
     clock.move(minutes=31)
     typed = {"name": "Wang Fang", "email": "wang@example.org", "role": "nurse", "language": "zh_Hans", "phone": ""}
-    desk.post(desk.post("/staff/people/new", **typed).location, **typed)
+    desk.post(desk.post("/staff/accounts/new", **typed).location, **typed)
     assert desk.press(email=person.email, password=person.password).status_code == 200
     assert "Wang Fang" in desk.page
-    assert desk.press().location == "/staff/people"
-    desk.open("/staff/people")
+    assert desk.press().location == "/staff/accounts"
+    desk.open("/staff/accounts")
     assert "wang@example.org" in desk.page
 
 
@@ -175,7 +175,7 @@ def test_what_one_person_typed_is_not_shown_to_another(
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/participants/new?lang=en")
     clock.move(minutes=31)
-    typed = {"study_number": "NC-777", "phone": "13800138777"}
+    typed = {"participant_number": "NC-777", "phone": "13800138777"}
     desk.post(desk.post("/staff/participants/new", **typed).location, **typed)
     monitor = seeded.staff["monitor"]
     assert desk.press(email=monitor.email, password=monitor.password).status_code == 303
@@ -228,7 +228,7 @@ def invitation_link(app_context: AppContext) -> str:
 
 def test_an_invitation_becomes_an_account_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["administrator"])
-    desk.open("/staff/people/new?lang=en")
+    desk.open("/staff/accounts/new?lang=en")
     assert desk.press(name="", email="nurse@example.org", phone="12").status_code == 400
     for sentence in (
         "An account with this email already exists",
@@ -236,10 +236,10 @@ def test_an_invitation_becomes_an_account_once(app: Flask, app_context: AppConte
         "The phone number is incomplete",
     ):
         assert sentence in desk.page
-    desk.open("/staff/people/new")
+    desk.open("/staff/accounts/new")
     invited = {"name": "Zhao", "email": " Zhao@Example.org ", "role": "monitor", "language": "zh_Hans"}
-    assert desk.press(**invited).location == "/staff/people"
-    desk.open("/staff/people/new")
+    assert desk.press(**invited).location == "/staff/accounts"
+    desk.open("/staff/accounts/new")
     assert desk.press(**invited).status_code == 400
     assert "This person has already been invited" in desk.page
     link = invitation_link(app_context)
@@ -264,13 +264,13 @@ def test_an_invitation_that_was_taken_back_or_sent_again_or_is_too_old_opens_not
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     desk = signed_in_browser(app, seeded.staff["administrator"])
-    desk.open("/staff/people/new")
+    desk.open("/staff/accounts/new")
     desk.press(name="Zhao", email="zhao@example.org", role="nurse", language="en")
     first = invitation_link(app_context)
-    desk.open("/staff/people")
+    desk.open("/staff/accounts")
     number = re.search(r'name="invitation" value="(\d+)"', desk.page)
     assert number is not None
-    assert desk.post("/staff/people", do="resend", invitation=number[1]).status_code == 303
+    assert desk.post("/staff/accounts", do="resend", invitation=number[1]).status_code == 303
     second = invitation_link(app_context)
     assert second != first
     assert StaffBrowser(app).open(first).status_code == 410

@@ -101,7 +101,7 @@ def test_the_changes_of_rights_name_it(app: Flask, app_context: AppContext, seed
     desk.open(links(app_context)[0])
     desk.press(password=NEW, again=NEW)
     admin = signed_in_browser(app, seeded.staff["administrator"])
-    admin.open("/staff/people/changes?lang=en")
+    admin.open("/staff/accounts/changes?lang=en")
     assert "Link for a new password sent by email" in admin.page
     assert "New password set by an emailed link" in admin.page
 

@@ -70,7 +70,7 @@ def test_the_password_alone_opens_half_a_session(any_clinic):
     secret, _codes = set_up(any_clinic, any_clinic.nurse)
     number = begin(any_clinic.app_context, any_clinic.nurse)
     assert pending(any_clinic, number) == "code"
-    assert [event.subject_id for event in any_clinic.events("staff.password_given")] == [any_clinic.nurse.id]
+    assert [event.subject_id for event in any_clinic.events("staff.password_correct")] == [any_clinic.nurse.id]
     assert verify(any_clinic, number, code_of(secret, any_clinic)) == VerifiedCode()
     assert pending(any_clinic, number) == ""
     assert len(any_clinic.events("staff.signed_in")) == 2
@@ -191,7 +191,7 @@ def test_setting_up_ends_the_other_sessions_and_a_wrong_code_sets_nothing(clinic
         assert not isinstance(
             second_factor.set_up_factor(work, found, offer, code_of(offer.secret, clinic)), CredentialRefusal
         )
-    ended = {row.id: row.ended_why for row in clinic.rows(StaffSession)}
+    ended = {row.id: row.end_reason for row in clinic.rows(StaffSession)}
     assert (ended[other], ended[here]) == ("factor", "")
 
 
@@ -223,7 +223,7 @@ def test_a_lost_phone_is_reset_by_an_administrator_and_never_by_oneself(any_clin
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         assert second_factor.reset_factor(work, any_clinic.nurse.id, "lost")
         assert not second_factor.reset_factor(work, any_clinic.nurse.id, "lost")
-        assert work.session.scalar(select(StaffSession.ended_why).where(StaffSession.id == lasting)) == "factor"
+        assert work.session.scalar(select(StaffSession.end_reason).where(StaffSession.id == lasting)) == "factor"
     (event,) = any_clinic.events("staff.factor_reset")
     assert (event.actor_id, event.subject_id, event.reason) == (any_clinic.coordinator.id, any_clinic.nurse.id, "lost")
     assert pending(any_clinic, begin(any_clinic.app_context, any_clinic.nurse)) == ""

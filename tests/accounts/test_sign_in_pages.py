@@ -39,11 +39,11 @@ LEADS = {"coordinator", "investigator"}
 # (method, path) -> access right, roles with access, status: 400 because the empty form is refused, 404 because no such
 # record exists. The tests fill in {alert} and {person}.
 PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
-    ("GET", "/staff/"): ("see_board", READERS, 200),
+    ("GET", "/staff/"): ("see_to_do_list", READERS, 200),
     ("GET", "/staff/alerts/{alert}"): ("see_alert", READERS, 200),
     ("POST", "/staff/alerts/{alert}"): ("see_alert", READERS, 400),
-    ("GET", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
-    ("POST", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
+    ("GET", "/staff/test-alerts/1"): ("see_test_alert", READERS | {"administrator"}, 404),
+    ("POST", "/staff/test-alerts/1"): ("see_test_alert", READERS | {"administrator"}, 404),
     ("GET", "/staff/inbox"): ("see_inbox", READERS, 200),
     ("GET", "/staff/inbox/{person}"): ("see_inbox", READERS, 303),
     ("GET", "/staff/inbox/unmatched/1"): ("see_inbox", READERS, 404),
@@ -60,12 +60,12 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/participants/new"): ("enrol", LEADS, 200),
     ("POST", "/staff/participants/new"): ("enrol", LEADS, 400),
     ("POST", "/staff/participants/{person}/send"): ("send_form", ACTORS, 400),
-    ("GET", "/staff/participants/{person}/calls"): ("see_board", READERS, 200),
+    ("GET", "/staff/participants/{person}/calls"): ("see_to_do_list", READERS, 200),
     ("POST", "/staff/participants/{person}/calls"): ("log_call", ACTORS, 400),
     ("GET", "/staff/participants/{person}/enter/npc_checkin"): ("enter_answers", ACTORS, 200),
     ("POST", "/staff/participants/{person}/enter/npc_checkin"): ("enter_answers", ACTORS, 400),
-    ("GET", "/staff/assessments/1/check"): ("check_answers", ACTORS, 404),
-    ("POST", "/staff/assessments/1/check"): ("check_answers", ACTORS, 404),
+    ("GET", "/staff/assessments/1/check"): ("verify_answers", ACTORS, 404),
+    ("POST", "/staff/assessments/1/check"): ("verify_answers", ACTORS, 404),
     ("GET", "/staff/participants/{person}/card"): ("make_card", ACTORS, 200),
     ("POST", "/staff/participants/{person}/card"): ("make_card", ACTORS, 400),
     ("GET", "/staff/participants/{person}/dates"): ("see_dates", READERS | {"statistician"}, 200),
@@ -75,25 +75,24 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/visits/forms"): ("set_reason", ACTORS, 400),
     ("POST", "/staff/visits/forms/send"): ("send_form", ACTORS, 400),
     ("GET", "/staff/messages"): ("see_inbox", READERS, 200),
-    ("GET", "/staff/participants/{person}/calendar"): ("see_dates", READERS | {"statistician"}, 301),
-    ("GET", "/staff/tasks/1"): ("see_board", READERS, 404),
+    ("GET", "/staff/tasks/1"): ("see_to_do_list", READERS, 404),
     ("POST", "/staff/tasks/1"): ("log_call", ACTORS, 404),
     ("POST", "/staff/messages/1"): ("log_call", ACTORS, 404),
     ("GET", "/staff/roster"): ("see_roster", READERS | {"administrator"}, 200),
     ("POST", "/staff/roster"): ("edit_roster", LEADS | {"administrator"}, 400),
-    ("GET", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 200),
-    ("POST", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 400),
+    ("GET", "/staff/roster/shifts/1"): ("edit_roster", LEADS | {"administrator"}, 200),
+    ("POST", "/staff/roster/shifts/1"): ("edit_roster", LEADS | {"administrator"}, 400),
     ("GET", "/staff/alerts/{alert}/assess"): ("assess", {"investigator"}, 200),
     ("POST", "/staff/alerts/{alert}/assess"): ("assess", {"investigator"}, 400),
-    ("GET", "/staff/participants/{person}/events/new"): ("assess", {"investigator"}, 200),
-    ("POST", "/staff/participants/{person}/events/new"): ("assess", {"investigator"}, 400),
+    ("GET", "/staff/participants/{person}/adverse-events/new"): ("assess", {"investigator"}, 200),
+    ("POST", "/staff/participants/{person}/adverse-events/new"): ("assess", {"investigator"}, 400),
     ("POST", "/staff/participants/{person}/stable"): ("mark_stable", {"investigator", "nurse"}, 303),
-    ("GET", "/staff/events"): ("see_events", READERS | {"statistician"}, 200),
-    ("GET", "/staff/events/discordance"): ("see_events", READERS | {"statistician"}, 200),
-    ("GET", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
-    ("POST", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
+    ("GET", "/staff/adverse-events"): ("see_adverse_events", READERS | {"statistician"}, 200),
+    ("GET", "/staff/adverse-events/discordance"): ("see_adverse_events", READERS | {"statistician"}, 200),
+    ("GET", "/staff/adverse-events/1"): ("see_adverse_events", READERS | {"statistician"}, 404),
+    ("POST", "/staff/adverse-events/1"): ("see_adverse_events", READERS | {"statistician"}, 404),
     # 303: a signed-in staff member is redirected from the sign-in steps.
-    ("POST", "/staff/kept"): ("own_account", EVERYBODY, 303),
+    ("POST", "/staff/unsaved-text"): ("own_account", EVERYBODY, 303),
     ("GET", "/staff/code"): ("own_account", EVERYBODY, 303),
     ("POST", "/staff/code"): ("own_account", EVERYBODY, 303),
     ("GET", "/staff/me"): ("own_account", EVERYBODY, 200),
@@ -105,14 +104,13 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/me/second-factor"): ("own_account", EVERYBODY, 200),
     ("POST", "/staff/me/second-factor"): ("own_account", EVERYBODY, 200),
     ("GET", "/staff/rights"): ("own_account", EVERYBODY, 200),
-    ("GET", "/staff/people"): ("manage_staff", {"administrator"}, 200),
-    ("POST", "/staff/people"): ("manage_staff", {"administrator"}, 400),
-    ("GET", "/staff/people/new"): ("manage_staff", {"administrator"}, 200),
-    ("POST", "/staff/people/new"): ("manage_staff", {"administrator"}, 400),
-    ("GET", "/staff/people/changes"): ("manage_staff", {"administrator"}, 200),
-    ("GET", "/staff/people/1"): ("manage_staff", {"administrator"}, 200),
-    ("POST", "/staff/people/1"): ("manage_staff", {"administrator"}, 400),
-    ("GET", "/staff/participants/{person}/course"): ("see_answers", READERS | {"statistician"}, 301),
+    ("GET", "/staff/accounts"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/accounts"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/accounts/new"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/accounts/new"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/accounts/changes"): ("manage_staff", {"administrator"}, 200),
+    ("GET", "/staff/accounts/1"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/accounts/1"): ("manage_staff", {"administrator"}, 400),
     ("GET", "/staff/participants/{person}/pre-dose.pdf"): ("see_answers", READERS | {"statistician"}, 200),
     ("GET", "/staff/audit"): ("see_audit", LEADS | {"monitor", "administrator"}, 200),
     ("POST", "/staff/audit"): ("see_audit", LEADS | {"monitor", "administrator"}, 400),
@@ -134,7 +132,7 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/participants/{person}/consent"): ("record_consent", ACTORS, 400),
     ("GET", "/staff/participants/{person}/details"): ("correct_details", ACTORS, 200),
     ("POST", "/staff/participants/{person}/details"): ("correct_details", ACTORS, 400),
-    ("GET", "/staff/cohort"): ("see_cohort", READERS | {"statistician"}, 200),
+    ("GET", "/staff/study-overview"): ("see_study_overview", READERS | {"statistician"}, 200),
     ("GET", "/staff/simulator"): ("simulate", LEADS, 200),
     ("POST", "/staff/simulator"): ("simulate", LEADS, 400),
     ("GET", "/staff/simulator/plan.yaml"): ("simulate", LEADS, 200),
@@ -246,11 +244,11 @@ def test_looking_changes_nothing_but_the_record_of_who_looked(
     before = _content(app_context)
     for (method, path), (_right, roles, status) in PAGES.items():
         if method == "GET":
-            expected = 403 if "coordinator" not in roles else 200 if "/drills/" in path else status
+            expected = 403 if "coordinator" not in roles else 200 if "/test-alerts/" in path else status
             assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == expected, path
     after = _content(app_context)
     changed = {table for table, rows in after.items() if rows != before[table]}
-    assert changed == {"event"}
+    assert changed == {"audit_entry"}
     with transaction(app_context.engine) as session:
         seen = list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
     assert {"participant.seen", "participant.phone_seen"} <= set(seen)

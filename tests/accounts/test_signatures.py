@@ -39,7 +39,7 @@ def test_a_signature_says_who_when_and_what_it_means(any_clinic):
         (kept,) = signatures.list_signatures(work, person)
         assert kept.name == row.name != ""
         assert signatures.is_content_unchanged(kept, CONTENT, SHAPES)
-    (event,) = any_clinic.events("signature.given")
+    (event,) = any_clinic.events("signature.signed")
     assert (event.participant_id, event.new["digest"]) == (any_clinic.participant_id, row.digest)
 
 

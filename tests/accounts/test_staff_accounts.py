@@ -268,11 +268,11 @@ def test_a_password_is_kept_as_a_hash_only(clinic):
 
 
 READ = (
-    "own_account see_alert see_answers see_board see_cohort see_dates see_drill see_events see_inbox see_participants"
-    " see_roster see_ulcers"
+    "own_account see_adverse_events see_alert see_answers see_dates see_inbox see_participants see_roster"
+    " see_study_overview see_test_alert see_to_do_list see_ulcers"
 )
 ACT = (
-    "acknowledge assign_text check_answers confirm_drill correct_details enter_answers log_call make_card note"
+    "acknowledge assign_text verify_answers confirm_test_alert correct_details enter_answers log_call make_card note"
     " record_consent"
     " record_endoscopy reply_text see_identity send_form set_dates set_reason take_over"
 )
@@ -290,8 +290,11 @@ NURSE = "close_alert mark_stable"
         ),
         ("nurse", f"{READ} {ACT} {NURSE} ask_correction"),
         ("monitor", f"{READ} ask_query export_audit see_audit"),
-        ("statistician", "own_account see_answers see_cohort see_dates see_events see_participants see_ulcers"),
-        ("administrator", "edit_roster manage_staff own_account see_audit see_drill see_roster"),
+        (
+            "statistician",
+            "own_account see_answers see_study_overview see_dates see_adverse_events see_participants see_ulcers",
+        ),
+        ("administrator", "edit_roster manage_staff own_account see_audit see_test_alert see_roster"),
         ("nobody", ""),
         ("", ""),
     ],

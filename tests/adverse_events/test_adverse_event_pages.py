@@ -23,7 +23,7 @@ JUDGED = {
     "term": "another",
     "another": "epistaxis",
     "grade": "2",
-    "onset_on": "2026-03-02",
+    "onset_date": "2026-03-02",
     "attribution": ["radiotherapy"],
     "serious": "no",
     "not_serious": "a known scab",
@@ -82,17 +82,25 @@ def test_an_alert_is_called_about_assessed_and_closed(
     assert "Admitted to hospital" in desk.page
     assert "Not serious, because: a planned night" in desk.page
     assert 'value="close"' not in desk.page
-    for page in ("/staff/events", "/staff/events/1", "/staff/events/discordance", "/staff/participants/1"):
+    for page in (
+        "/staff/adverse-events",
+        "/staff/adverse-events/1",
+        "/staff/adverse-events/discordance",
+        "/staff/participants/1",
+    ):
         assert desk.open(page).status_code == 200
         assert "Epistaxis" in desk.page or page.endswith("discordance")
 
 
 REFUSED = [
     ({"grade": "4", "another": "dry_mouth", "shown": ":dry_mouth"}, "This term has no such grade"),
-    ({"onset_on": "2026-03-03"}, "This date is in the future"),
-    ({"onset_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
+    ({"onset_date": "2026-03-03"}, "This date is in the future"),
+    ({"onset_date": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
     ({"serious": "yes", "action": ""}, "For a serious adverse event, enter the action taken"),
-    ({"serious": "yes", "known_at": ""}, "Enter the date and time the site became aware of the serious adverse event"),
+    (
+        {"serious": "yes", "awareness_time": ""},
+        "Enter the date and time the site became aware of the serious adverse event",
+    ),
     ({"shown": ":headache"}, "These are the grades of the newly chosen term"),
     ({"password": "wrong"}, "The password is not correct"),
     ({"password": ""}, "Enter your password to sign"),
@@ -135,7 +143,7 @@ def test_grade_4_that_is_serious_starts_the_clock_and_stands_on_the_to_do_list(
     desk: StaffBrowser, alerts: list[int]
 ) -> None:
     path = taken(desk, alerts)
-    said = JUDGED | {"grade": "4", "serious": "yes", "known_at": "2026-03-02T09:00"}
+    said = JUDGED | {"grade": "4", "serious": "yes", "awareness_time": "2026-03-02T09:00"}
     assert assess(desk, path, **said).status_code == 303
     assert desk.post(path, do="close", alert=alerts, disposition="admitted").location == "/staff/"
     desk.open("/staff/")
@@ -238,9 +246,9 @@ def test_who_may_not_assess_or_close_is_told_so(
 def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
-    path = f"/staff/participants/{seeded.chinese.id}/events/new"
+    path = f"/staff/participants/{seeded.chinese.id}/adverse-events/new"
     desk.open(path)
-    serious = {"serious": "yes", "known_at": "2026-03-02T08:00"}
+    serious = {"serious": "yes", "awareness_time": "2026-03-02T08:00"}
     where = desk.post(path, **(JUDGED | serious)).location
     desk.open(where)
     assert "report by tomorrow 08:00" in desk.page
@@ -248,13 +256,13 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     assert "The signature does not match this content" not in desk.page
     again = JUDGED | {"seen": "1", "shown": "1:epistaxis", "event": "1", "grade": "1", "from_on": "2026-03-02"}
     assert desk.post(where, **again).status_code == 303
-    assert [row.grade for row in rows(app_context, Grading)] == [2, 1]
+    assert [row.ctcae_grade for row in rows(app_context, Grading)] == [2, 1]
     desk.post(where, do="report")
-    assert desk.post(where, do="end", ended_on="2026-03-01").status_code == 400
-    desk.post(where, do="end", ended_on="2026-03-02")
+    assert desk.post(where, do="end", end_date="2026-03-01").status_code == 400
+    desk.post(where, do="end", end_date="2026-03-02")
     (event,) = rows(app_context, AdverseEvent)
     assert event.reported_at is not None
-    assert str(event.ended_on) == "2026-03-02"
+    assert str(event.end_date) == "2026-03-02"
 
 
 def test_the_reader_of_another_language_sees_both(app: Flask, seeded: Study, alerts: list[int]) -> None:

@@ -26,7 +26,7 @@ from tests.support.factories import Account
 
 TODAY = date(2026, 3, 2)
 GRADED = GradingDraft(
-    term="epistaxis", onset_on=TODAY, grade=3, attribution=("radiotherapy",), serious=False, action="packed"
+    term="epistaxis", onset_date=TODAY, grade=3, attribution=("radiotherapy",), serious=False, action="packed"
 )
 REASON = "seen at once, no danger"
 NONE = GradingDraft(none_reason="wrong_answer")
@@ -73,10 +73,10 @@ def test_a_grading_is_kept_signed_and_audited_with_its_alert(any_clinic):
     done = judge(any_clinic, GRADED, source)
     (row,), (event,), (signature,) = (any_clinic.rows(model) for model in (Grading, AdverseEvent, Signature))
     assert done == GradingResult(True, event.id)
-    assert (row.grade, row.from_on, row.source, row.attribution) == (3, TODAY, source, ["radiotherapy"])
+    assert (row.ctcae_grade, row.from_on, row.source, row.attribution) == (3, TODAY, source, ["radiotherapy"])
     assert (signature.subject, signature.subject_id, signature.meaning) == ("grading", row.id, "assessed")
     assert signatures.is_content_unchanged(signature, gradings.signed_content(row, event), gradings.SIGNED_SHAPES)
-    assert [found.new["grade"] for found in any_clinic.events("grading.signed")] == [3]
+    assert [found.new["ctcae_grade"] for found in any_clinic.events("grading.signed")] == [3]
 
 
 REFUSED = [
@@ -85,18 +85,18 @@ REFUSED = [
     ({"term": "other"}, {"other_term"}),
     ({"grade": None}, {"grade"}),
     ({"term": "dry_mouth", "grade": 4, "not_serious": "no"}, {"grade"}),
-    ({"term": "headache", "grade": 5, "serious": True}, {"grade", "known_at"}),
+    ({"term": "headache", "grade": 5, "serious": True}, {"grade", "awareness_time"}),
     ({"term": "pharyngeal_necrosis", "grade": 2}, {"grade"}),
     ({"grade": 4}, {"not_serious"}),
     ({"grade": 4, "not_serious": "x" * 4001}, {"not_serious"}),
     ({"grade": 4, "serious": None}, {"serious"}),
     ({"grade": 5}, {"serious"}),
-    ({"onset_on": None}, {"onset_on"}),
-    ({"onset_on": TODAY + timedelta(1)}, {"onset_on"}),
+    ({"onset_date": None}, {"onset_date"}),
+    ({"onset_date": TODAY + timedelta(1)}, {"onset_date"}),
     ({"attribution": ()}, {"attribution"}),
     ({"attribution": ("weather",)}, {"attribution"}),
     ({"serious": None}, {"serious"}),
-    ({"serious": True, "action": " "}, {"action", "known_at"}),
+    ({"serious": True, "action": " "}, {"action", "awareness_time"}),
     ({"action": "x" * 4001}, {"action"}),
     ({"event_id": 99, "from_on": TODAY}, {"event"}),
 ]
@@ -109,10 +109,10 @@ def test_what_cannot_be_is_refused_at_its_field(clinic, change, fields):
 
 def test_what_can_be_is_not_refused(clinic):
     with form_browser.unit_of_work(clinic.app_context) as work:
-        serious = replace(GRADED, serious=True, known_at=work.now)
-        later = replace(serious, known_at=work.now + timedelta(minutes=1))
+        serious = replace(GRADED, serious=True, awareness_time=work.now)
+        later = replace(serious, awareness_time=work.now + timedelta(minutes=1))
     assert refused(clinic, GRADED) == refused(clinic, serious) == refused(clinic, NONE) == {}
-    assert refused(clinic, later) == {"known_at": "known_in_future"}
+    assert refused(clinic, later) == {"awareness_time": "known_in_future"}
     assert set(refused(clinic, GradingDraft(none_reason="other"))) == {"action"}
 
 
@@ -148,7 +148,7 @@ def test_an_event_is_graded_again_and_ends(clinic):
     judge(clinic, event)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         (line,) = adverse_event_log.adverse_event_rows(work, "en")
-        assert (line.grade, line.onset_on, line.english, line.report_by) == (1, TODAY, "Epistaxis", None)
+        assert (line.grade, line.onset_date, line.english, line.report_by) == (1, TODAY, "Epistaxis", None)
         with pytest.raises(BadData):
             gradings.end_event(work, line.id, TODAY + timedelta(1))
         assert gradings.end_event(work, line.id, TODAY + timedelta(2))
@@ -159,7 +159,7 @@ def test_an_event_is_graded_again_and_ends(clinic):
 def test_a_serious_event_is_on_the_clock_until_it_is_reported(clinic):
     with form_browser.unit_of_work(clinic.app_context) as work:
         known = work.now
-    done = judge(clinic, replace(GRADED, serious=True, known_at=known))
+    done = judge(clinic, replace(GRADED, serious=True, awareness_time=known))
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         assert adverse_event_log.adverse_event_rows(work, "zh_Hans")[0].report_by == known + timedelta(hours=24)
         assert gradings.record_sae_report(work, done.event_id or 0)
@@ -173,7 +173,7 @@ def test_the_second_to_judge_reads_who_was_first_and_nothing_is_overwritten(any_
     assert judge(any_clinic, GRADED, source, seen=0).done  # the same button pressed twice
     other = judge(any_clinic, replace(GRADED, grade=2), source, seen=0)
     assert (other.done, other.name) == (False, any_clinic.investigator.name)
-    assert [row.grade for row in any_clinic.rows(Grading)] == [3]
+    assert [row.ctcae_grade for row in any_clinic.rows(Grading)] == [3]
 
 
 def test_two_who_judge_in_the_same_moment_make_one_grading(postgresql_clinic):
@@ -234,7 +234,7 @@ def test_no_alert_ends_without_a_judgement_and_an_outcome(any_clinic):
     judge(any_clinic, NONE, source)
     assert why(disposition="") == {"disposition": "disposition"}
     assert why(disposition="no_action") == {"reason": "closing_reason"}
-    assert {alert.resolved_at for alert in any_clinic.rows(Alert)} == {None}
+    assert {alert.closed_at for alert in any_clinic.rows(Alert)} == {None}
     assert close(any_clinic, source, any_clinic.nurse, disposition="no_action", reason="clot from yesterday").why == ""
     assert {alert.disposition for alert in any_clinic.rows(Alert)} == {"no_action"}
     assert len(any_clinic.events("alert.closed")) == len(ids(any_clinic))
@@ -253,7 +253,7 @@ def test_an_admission_needs_a_serious_event_or_a_reason(any_clinic):
 def test_an_admission_with_a_serious_event_is_closed_and_what_comes_after_it_is_asked_about(any_clinic):
     source = bleeding(any_clinic)
     with form_browser.unit_of_work(any_clinic.app_context) as work:
-        serious = replace(GRADED, serious=True, known_at=work.now)
+        serious = replace(GRADED, serious=True, awareness_time=work.now)
     judge(any_clinic, serious, source)
     assert close(any_clinic, source, any_clinic.nurse, disposition="admitted").why == ""
     with pytest.raises(BadData) as refusal:
@@ -269,7 +269,7 @@ def test_a_signed_grading_stays_valid_when_an_assessment_gets_a_new_field(clinic
     monkeypatch.setattr(
         gradings, "SIGNED_SHAPES", {1: gradings.SIGNED_SHAPES[1], 2: (*gradings.SIGNED_SHAPES[1], "new")}
     )
-    monkeypatch.setattr(gradings, "signed_content", lambda row, event: {**content(row, event), "new": row.grade})
+    monkeypatch.setattr(gradings, "signed_content", lambda row, event: {**content(row, event), "new": row.ctcae_grade})
     again = replace(GRADED, event_id=event_id, grade=1, from_on=TODAY)
     judge(clinic, again)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
@@ -286,7 +286,7 @@ def test_the_second_to_close_reads_how_the_first_did(any_clinic):
     second = close(any_clinic, source, any_clinic.investigator, disposition="admitted")
     assert (second.why, second.name, second.disposition) == ("first", any_clinic.nurse.name, "outpatient")
     assert len(any_clinic.rows(AlertClosure)) == 1
-    assert {alert.resolved_by for alert in any_clinic.rows(Alert)} == {any_clinic.nurse.id}
+    assert {alert.closed_by for alert in any_clinic.rows(Alert)} == {any_clinic.nurse.id}
 
 
 def test_what_came_meanwhile_is_read_and_judged_before_it_is_closed(any_clinic):

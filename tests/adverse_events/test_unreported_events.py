@@ -29,7 +29,7 @@ def judged(clinic: Clinic, **said: Any) -> int:
 def grave(clinic: Clinic, hours: float, **said: Any) -> int:
     """Record a serious event that became known this many hours ago."""
     known = clinic.app_context.clock() - timedelta(hours=hours)
-    return judged(clinic, serious=True, known_at=known, action="admitted", **said)
+    return judged(clinic, serious=True, awareness_time=known, action="admitted", **said)
 
 
 def due(clinic: Clinic) -> list[UnreportedEvent]:
@@ -43,8 +43,8 @@ def test_it_waits_with_its_clock_until_it_was_reported(any_clinic: Clinic) -> No
     number = grave(any_clinic, 5)
     (one,) = due(any_clinic)
     now = any_clinic.app_context.clock()
-    assert (one.event_id, one.study_number, one.term, one.grade) == (number, "NPC-001", "Pharyngeal necrosis", 3)
-    assert (one.known_at, one.report_by) == (now - timedelta(hours=5), now + timedelta(hours=19))
+    assert (one.event_id, one.participant_number, one.term, one.grade) == (number, "NPC-001", "Pharyngeal necrosis", 3)
+    assert (one.awareness_time, one.report_by) == (now - timedelta(hours=5), now + timedelta(hours=19))
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.investigator.actor) as work:
         assert gradings.record_sae_report(work, number)
     assert due(any_clinic) == []
@@ -72,7 +72,7 @@ def test_the_hours_are_the_files(clinic: Clinic) -> None:
     grave(clinic, 5)
     with form_browser.unit_of_work(app_context) as work:
         (one,) = adverse_event_log.read_unreported_events(work, "en")
-    assert one.report_by - one.known_at == timedelta(hours=72)
+    assert one.report_by - one.awareness_time == timedelta(hours=72)
 
 
 def test_an_event_of_a_withdrawn_participant_is_still_reported(clinic: Clinic) -> None:

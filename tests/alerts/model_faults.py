@@ -68,8 +68,8 @@ def lowered_by_the_system(patch: Patch) -> None:
 
     def close_what_ceased(work: Any, plan: Any, found: Any, alerts: Any) -> None:
         for alert in alerts:
-            if alert.rule not in found.verdict.fired and alert.rule != evaluation.FREE_TEXT and not alert.resolved_at:
-                alert.resolved_at, alert.disposition = work.now, "no_action"
+            if alert.rule not in found.verdict.fired and alert.rule != evaluation.FREE_TEXT and not alert.closed_at:
+                alert.closed_at, alert.disposition = work.now, "no_action"
         real(work, plan, found, alerts)
 
     patch.setattr(alert_service, "_close_or_cover", close_what_ceased)
@@ -123,7 +123,7 @@ def not_judged_is_silent(patch: Patch) -> None:
 
 def unjudged_is_healthy(patch: Patch) -> None:
     """Point 5: /health does not ask for forms that could not be judged."""
-    patch.setattr(worker_health, "_has_unjudged_forms", lambda _work: False)
+    patch.setattr(worker_health, "_has_forms_not_evaluated", lambda _work: False)
 
 
 def broken_forms_come_first(patch: Patch) -> None:

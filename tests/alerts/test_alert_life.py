@@ -50,7 +50,7 @@ def troubles(clinic: Clinic) -> set[str]:
 
 def level_of_case(clinic: Clinic) -> int:
     """Return the highest level of an open alert."""
-    return max((alert.level for alert in clinic.rows(Alert) if alert.resolved_at is None), default=0)
+    return max((alert.level for alert in clinic.rows(Alert) if alert.closed_at is None), default=0)
 
 
 def acknowledge(clinic: Clinic, *alerts: Alert) -> alert_service.AcknowledgementResult:
@@ -71,7 +71,7 @@ def test_an_emergency_in_words_that_is_rewritten_stays_an_emergency_and_is_told_
     assert level_of_case(any_clinic) == Level.EMERGENCY
     clock.move(minutes=15)
     worker_steps.escalate_alerts(any_clinic.app_context)
-    assert [mail.to for mail in any_clinic.mails("alert_again")] == [NURSE, INVESTIGATOR]
+    assert [mail.to for mail in any_clinic.mails("alert_escalation")] == [NURSE, INVESTIGATOR]
 
 
 @pytest.mark.parametrize("said", [{"bleed": 0}, {"bleed": 1}, {"bleed": None}], ids=["none", "less", "skipped"])
@@ -180,7 +180,7 @@ def test_dismissing_drops_no_message_of_a_strangers_text_that_comes_at_this_mome
         patch.setattr(outbox, "drop_messages", late)
         with form_browser.unit_of_work(postgresql_clinic.app_context, postgresql_clinic.coordinator.actor) as work:
             unknown_senders.dismiss_text(work, row.id, "another matter")
-    told = (one for one in postgresql_clinic.rows(Message) if one.template.startswith("inbound_unknown"))
+    told = (one for one in postgresql_clinic.rows(Message) if one.template.startswith("unknown_sender"))
     assert [one.status for one in told] == ["dropped", "dropped", "waiting", "waiting"]
 
 
@@ -280,7 +280,7 @@ def test_forms_of_a_removed_plan_are_loud_and_starve_no_other(any_clinic, clock)
                     opened_at=work.now,
                     first_answer_at=work.now,
                     last_answer_at=work.now,
-                    judge_next_at=work.now,
+                    evaluate_next_at=work.now,
                 )
             )
     clock.move(seconds=1)
@@ -291,9 +291,9 @@ def test_forms_of_a_removed_plan_are_loud_and_starve_no_other(any_clinic, clock)
     assert any_clinic.alerts()["M02"].level == Level.EMERGENCY
     unjudged = [alert for alert in any_clinic.rows(Alert) if alert.rule == alert_service.EVALUATION_FAILED]
     assert len(unjudged) == 60
-    assert "unjudged" in troubles(any_clinic)
+    assert "not_evaluated" in troubles(any_clinic)
     acknowledge(any_clinic, *unjudged)
-    assert "unjudged" not in troubles(any_clinic)
+    assert "not_evaluated" not in troubles(any_clinic)
 
 
 def test_without_its_plan_a_form_is_kept_and_people_are_told_by_role(any_clinic):
@@ -305,7 +305,7 @@ def test_without_its_plan_a_form_is_kept_and_people_are_told_by_role(any_clinic)
         alerts = alert_service.evaluate_form(work, form, {"bleed": 4}, submitted=False, idle=0, earlier={"bleed": 0})
         assert [(alert.rule, alert.level) for alert in alerts] == [("JUDGE", Level.URGENT)]
     assert [mail.to for mail in any_clinic.mails()] == [INVESTIGATOR]
-    assert "unjudged" in troubles(any_clinic)
+    assert "not_evaluated" in troubles(any_clinic)
 
 
 def test_a_call_task_that_cannot_be_made_costs_no_alert_and_no_answer(any_clinic, monkeypatch):
@@ -314,19 +314,19 @@ def test_a_call_task_that_cannot_be_made_costs_no_alert_and_no_answer(any_clinic
     phone.finish_until("last")
 
     def broken(work, *_given):
-        work.session.execute(text("SELECT no_such_column FROM task"))
+        work.session.execute(text("SELECT no_such_column FROM call_task"))
 
     monkeypatch.setattr(missed_forms, "report_death", broken)
     phone.page("last", {"free_text": "我爸爸昨天晚上去世了"})
     assert [alert.rule for alert in any_clinic.rows(Alert)] == ["TEXT"]
     assert [row.item for row in any_clinic.rows(Answer)].count("free_text") == 1
-    assert "unjudged" not in troubles(any_clinic)
+    assert "not_evaluated" not in troubles(any_clinic)
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_call_task_that_cannot_be_made_costs_no_text(any_clinic, monkeypatch, known):
     def broken(work, *_given):
-        work.session.execute(text("SELECT no_such_column FROM task"))
+        work.session.execute(text("SELECT no_such_column FROM call_task"))
 
     monkeypatch.setattr(missed_forms, "report_death", broken)
     phone = TextingPhone(any_clinic.app_context) if known else TextingPhone(any_clinic.app_context, number=STRANGER)
@@ -485,12 +485,12 @@ def test_a_refused_mail_goes_by_the_other_channel_and_to_the_next_person_at_once
     with_backup(any_clinic, "+8613700137000").start().save(bleed=4)
     sender = ScriptedSender(refused={NURSE, INVESTIGATOR})
     deliver(any_clinic, sender)
-    assert "untold" in troubles(any_clinic)
+    assert "not_notified" in troubles(any_clinic)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
-        assert [case.study_number for case in to_do_list.read_to_do_list(work).untold] == ["NPC-001"]
+        assert [case.participant_number for case in to_do_list.read_to_do_list(work).not_notified] == ["NPC-001"]
     work_round(any_clinic, sender)
     assert set(sender.addresses()) == {"+8613700137000", BACKUP}
-    assert "untold" not in troubles(any_clinic)
+    assert "not_notified" not in troubles(any_clinic)
 
 
 def test_where_all_are_refused_it_stays_untold_and_everybody_is_tried(any_clinic, clock):
@@ -502,7 +502,7 @@ def test_where_all_are_refused_it_stays_untold_and_everybody_is_tried(any_clinic
     work_round(any_clinic, sender)
     work_round(any_clinic, sender)
     assert sender.addresses() == ["admin@example.org"]
-    assert "untold" not in troubles(any_clinic)
+    assert "not_notified" not in troubles(any_clinic)
 
 
 def test_an_emergency_whose_mail_hangs_is_told_to_the_next_person_after_two_minutes(any_clinic, clock):
@@ -511,10 +511,10 @@ def test_an_emergency_whose_mail_hangs_is_told_to_the_next_person_after_two_minu
     work_round(any_clinic, sender)
     assert sender.accepted == []
     clock.move(minutes=2, seconds=1)
-    assert "untold" in troubles(any_clinic)
+    assert "not_notified" in troubles(any_clinic)
     work_round(any_clinic, sender)
     assert sender.addresses() == [BACKUP]
-    assert "untold" not in troubles(any_clinic)
+    assert "not_notified" not in troubles(any_clinic)
 
 
 # --- 9 nobody is flooded ---------------------------------------------------------------------------------------------
@@ -527,10 +527,10 @@ def test_thirty_texts_of_one_unknown_number_make_few_mails_and_all_are_kept(any_
         deliver(any_clinic)
         clock.move(seconds=10)
     assert len(any_clinic.rows(IncomingMessage)) == 30
-    assert [mail.to for mail in any_clinic.mails("inbound_unknown")] == [NURSE, INVESTIGATOR]
+    assert [mail.to for mail in any_clinic.mails("unknown_sender")] == [NURSE, INVESTIGATOR]
     clock.move(minutes=5)
     worker_steps.run_jobs(any_clinic.app_context, {"email": ScriptedSender(), "sms": ScriptedSender()}, "w")
-    first, second = any_clinic.mails("inbound_unknown_more")
+    first, second = any_clinic.mails("unknown_sender_more")
     assert {first.to, second.to} == {NURSE, INVESTIGATOR}
     assert first.params["count"] == 29
     assert len([row for row in any_clinic.rows(Message) if row.channel == "sms"]) == 1
@@ -570,7 +570,7 @@ def test_a_proxys_scores_raise_nothing_when_they_are_judged_again(any_clinic, cl
     proxy.finish(**{f"Q{number}": 3 for number in range(1, 29)}, Q29=3, Q30=3)
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         work.session.execute(
-            update(Assessment).where(Assessment.id == way.assessment_id).values(judge_next_at=work.now)
+            update(Assessment).where(Assessment.id == way.assessment_id).values(evaluate_next_at=work.now)
         )
     worker_steps.evaluate_idle_forms(any_clinic.app_context)
     assert not {"QD1", "QD2"} & set(any_clinic.alerts())

@@ -58,7 +58,7 @@ def test_an_empty_ward(any_clinic):
 def test_one_form_is_one_case_with_its_worst_rule_first(any_clinic, clock):
     any_clinic.start().save(bleed=4, bleed_now=0, breath=1)
     (case,) = board(any_clinic).unacknowledged
-    assert (case.level, case.study_number, case.acknowledged_by) == (Level.EMERGENCY, "NPC-001", None)
+    assert (case.level, case.participant_number, case.acknowledged_by) == (Level.EMERGENCY, "NPC-001", None)
     assert case.rules == ["E01", "U01", "W02"]
     assert case.alert_id == any_clinic.alerts()["E01"].id
     words = any_clinic.app_context.catalogue.plan_words["npc_reirradiation", "en"]
@@ -263,7 +263,7 @@ def test_the_list_of_participants(any_clinic, clock):
     any_clinic.start().save(bleed=4)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
         (row,) = participant_list.list_participants(work, "en").rows
-    assert (row.study_number, row.status, row.last_answer_at) == ("NPC-001", "active", clock.now)
+    assert (row.participant_number, row.status, row.last_answer_at) == ("NPC-001", "active", clock.now)
     assert (row.open_level, row.open_alert_id) == (Level.EMERGENCY, any_clinic.alerts()["E01"].id)
     assert [form.instrument for form in row.due] == ["npc_checkin", "qlq_c30"]
 

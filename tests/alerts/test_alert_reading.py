@@ -185,7 +185,7 @@ def test_a_shift_ends_where_the_people_change(clinic: Clinic, clock: Clock) -> N
                 Shift(
                     plan=PLAN,
                     staff_id=who.id,
-                    place="on_call",
+                    kind="on_call",
                     starts_at=start + timedelta(hours=first),
                     ends_at=start + timedelta(hours=last),
                 )

@@ -35,7 +35,7 @@ def test_an_emergency_is_an_alert_at_once_with_its_advice(any_clinic, clock):
     found = alerts["E01"]
     assert (found.level, found.advice, found.suspects, found.basis) == (3, "bleeding", "pharyngeal_hemorrhage", "L+E")
     assert (found.participant_id, found.assessment_id) == (any_clinic.participant_id, any_clinic.checkin.assessment_id)
-    assert (found.raised_at, found.acknowledged_at, found.resolved_at) == (clock.now, None, None)
+    assert (found.raised_at, found.acknowledged_at, found.closed_at) == (clock.now, None, None)
     assert found.plan_version == any_clinic.app_context.catalogue.plans["npc_reirradiation"].version
     assert found.inputs["saw"]["bleed"] == 4
     assert found.inputs["instrument"] == "npc_checkin"
@@ -56,7 +56,7 @@ def test_everybody_who_must_know_gets_a_mail_in_their_own_language(any_clinic):
     assert (nurse.row.language, investigator.row.language) == ("zh_Hans", "en")
     link = f"http://127.0.0.1:8000/staff/alerts/{any_clinic.alerts()['E01'].id}"
     for mail in (nurse, investigator):
-        assert dict(mail.params) == {"study_number": "NPC-001", "level": "emergency", "link": link}
+        assert dict(mail.params) == {"participant_number": "NPC-001", "level": "emergency", "link": link}
         assert link in mail.body
         assert "NPC-001" in mail.subject
         assert (mail.row.channel, mail.row.repeat) == ("email", "prefer_duplicate")
@@ -171,7 +171,7 @@ def test_a_watch_is_superseded_by_its_urgent_and_stands_again_without_it(any_cli
     assert any_clinic.alerts()["U02"].superseded_at is None
     phone.save(breath=1)
     assert any_clinic.alerts()["W02"].superseded_at is None
-    assert any_clinic.alerts()["U02"].resolved_at is None
+    assert any_clinic.alerts()["U02"].closed_at is None
     assert [event.action for event in any_clinic.events("alert.superseded")] == ["alert.superseded"]
 
 
@@ -181,7 +181,7 @@ def test_a_corrected_answer_leaves_the_alert_to_a_person(clinic):
     phone.advised()
     phone.save(bleed=0)
     found = clinic.alerts()["E01"]
-    assert (found.level, found.resolved_at, found.superseded_at) == (3, None, None)
+    assert (found.level, found.closed_at, found.superseded_at) == (3, None, None)
 
 
 def test_a_missing_red_flag_closes_itself_when_the_answer_comes(any_clinic, clock):
@@ -190,18 +190,18 @@ def test_a_missing_red_flag_closes_itself_when_the_answer_comes(any_clinic, cloc
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         form = work.session.get_one(Assessment, any_clinic.checkin.assessment_id)
         alert_service.evaluate_form(work, form, {"bleed": 0}, submitted=False, idle=30)
-    assert any_clinic.alerts()["M01"].resolved_at is None
+    assert any_clinic.alerts()["M01"].closed_at is None
     clock.move(minutes=1)
     phone.save(breath=0)
-    assert any_clinic.alerts()["M01"].resolved_at is None
+    assert any_clinic.alerts()["M01"].closed_at is None
     phone.save(chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
     found = any_clinic.alerts()["M01"]
-    assert (found.resolved_at, found.disposition) == (clock.now, "closed_itself")
+    assert (found.closed_at, found.disposition) == (clock.now, "closed_itself")
     assert len(any_clinic.events("alert.closed_itself")) == 1
     phone.save(chest=None)
     phone.submit()
     reopened = any_clinic.alerts()["M01"]
-    assert (reopened.resolved_at, reopened.disposition) == (None, "")
+    assert (reopened.closed_at, reopened.disposition) == (None, "")
 
 
 # --- the ulcer -------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_an_ulcer_sign_makes_an_ulcer_suspected_once_and_from_the_next_form_on(a
     phone.save(odor=3)
     phone.save(discharge=1, tissue=1)
     assert status(any_clinic) == "suspected"
-    (event,) = [event for event in any_clinic.events("circumstance.set") if event.new == {"ulcer_status": "suspected"}]
+    (event,) = [event for event in any_clinic.events("clinical_fact.set") if event.new == {"ulcer_status": "suspected"}]
     assert (event.old, event.reason) == ({"ulcer_status": None}, "UL2")
     phone.save(bleed=3, bleed_now=0)
     assert "E02" not in any_clinic.alerts()
@@ -296,15 +296,15 @@ def test_a_failure_closes_nothing_and_a_judgement_that_works_again_goes_on(clini
     with form_browser.unit_of_work(clinic.app_context) as work:
         form = work.session.get_one(Assessment, clinic.checkin.assessment_id)
         alert_service.evaluate_form(work, form, {"bleed": None, "breath": 3}, submitted=False, idle=30)
-    assert clinic.alerts()["M01"].resolved_at is None
+    assert clinic.alerts()["M01"].closed_at is None
     phone.page("last", {"free_text": "好多血"})
     alerts = clinic.alerts()
-    assert (alerts["M01"].resolved_at, alerts["E03"].resolved_at) == (None, None)
-    assert alerts[alert_service.EVALUATION_FAILED].resolved_at is None
+    assert (alerts["M01"].closed_at, alerts["E03"].closed_at) == (None, None)
+    assert alerts[alert_service.EVALUATION_FAILED].closed_at is None
     phone.page("last", {"free_text": None})
     phone.page("chest", {"chest": 3})
     assert "E04" in clinic.alerts()
-    assert clinic.alerts()[alert_service.EVALUATION_FAILED].resolved_at is None
+    assert clinic.alerts()[alert_service.EVALUATION_FAILED].closed_at is None
 
 
 def test_a_rule_that_the_plan_has_dropped_meanwhile_keeps_its_alert_and_breaks_nothing(clinic):
@@ -314,7 +314,7 @@ def test_a_rule_that_the_plan_has_dropped_meanwhile_keeps_its_alert_and_breaks_n
     again = replace(phone, app_context=newer.app_context)
     again.save(bleed=0, breath=3)
     alerts = clinic.alerts()
-    assert (alerts["U01"].resolved_at, alerts["E03"].level) == (None, 3)
+    assert (alerts["U01"].closed_at, alerts["E03"].level) == (None, 3)
 
 
 # --- taking on, noting -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A drill that did not get through: found once, loud, and red until one is confirmed."""
+"""A test alert that did not get through: found once, loud, and red until one is confirmed."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ def test_nobody_confirms_it_in_time(sent_weekly_alert: Clinic, clock: Clock) -> 
     found = only_test_alert(sent_weekly_alert)
     assert (found.state, found.failure, found.failed_at) == ("failed", "not_confirmed", clock.now)
     assert is_reported_as_trouble(sent_weekly_alert)
-    mails = sent_weekly_alert.mails("drill_failed")
+    mails = sent_weekly_alert.mails("test_alert_failed")
     assert [mail.to for mail in mails] == ["investigator@example.org", "coordinator@example.org"]
     assert mails[0].params["failure"] == "not_confirmed"
     assert "Not confirmed in time." in mails[0].body
     run_jobs(sent_weekly_alert)
-    assert len(sent_weekly_alert.mails("drill_failed")) == len(sent_weekly_alert.events("drill.failed")) * 2 == 2
+    assert (
+        len(sent_weekly_alert.mails("test_alert_failed")) == len(sent_weekly_alert.events("test_alert.failed")) * 2 == 2
+    )
     # Late, but now they know that it arrives.
     clock.move(hours=2)
     assert confirm_test_alert(sent_weekly_alert, sent_weekly_alert.nurse) is True
@@ -61,7 +63,7 @@ def test_the_administrator_hears_of_it_too(clinic: Clinic, clock: Clock) -> None
     run_jobs(clinic)
     clock.move(hours=1)
     run_jobs(clinic)
-    assert "administrator@example.org" in [mail.to for mail in clinic.mails("drill_failed")]
+    assert "administrator@example.org" in [mail.to for mail in clinic.mails("test_alert_failed")]
 
 
 def test_two_workers_find_a_failure_once(sent_weekly_alert: Clinic, clock: Clock) -> None:
@@ -72,8 +74,8 @@ def test_two_workers_find_a_failure_once(sent_weekly_alert: Clinic, clock: Clock
             test_alerts.find_failed_test_alerts(work)
 
     form_browser.run_concurrently(check, check, check)
-    assert len(sent_weekly_alert.events("drill.failed")) == 1
-    assert len(sent_weekly_alert.mails("drill_failed")) == 2
+    assert len(sent_weekly_alert.events("test_alert.failed")) == 1
+    assert len(sent_weekly_alert.mails("test_alert_failed")) == 2
 
 
 def test_a_message_that_is_refused_fails_it_at_once_even_if_another_was_confirmed(
@@ -113,7 +115,9 @@ def test_a_provider_that_is_away_all_the_time(any_clinic: Clinic, clock: Clock) 
     sender = RecordingSender()
     clock.move(hours=6)
     run_jobs(any_clinic, sender)
-    assert {letter.template for letter in sender.letters} == {"drill_failed"}, "nobody is woken by a drill of the day"
+    assert {letter.template for letter in sender.letters} == {"test_alert_failed"}, (
+        "nobody is woken by a test alert of the day"
+    )
 
 
 def test_with_nobody_on_call_others_are_told_and_it_fails(any_clinic: Clinic, clock: Clock) -> None:
@@ -122,7 +126,7 @@ def test_with_nobody_on_call_others_are_told_and_it_fails(any_clinic: Clinic, cl
         work.session.scalars(select(Shift)).one().ends_at = work.now
     assert begin_test_alerts(any_clinic) == 1
     assert (only_test_alert(any_clinic).state, only_test_alert(any_clinic).failure) == ("failed", "nobody_on_duty")
-    assert [mail.to for mail in any_clinic.mails("drill")] == ["investigator@example.org"]
+    assert [mail.to for mail in any_clinic.mails("test_alert")] == ["investigator@example.org"]
     assert is_reported_as_trouble(any_clinic)
 
 
@@ -131,8 +135,8 @@ def test_answers_that_are_no_emergency_any_more_fail_at_once_and_tell_nobody(any
     clock.now += UNTIL_TEST_ALERT
     assert begin_test_alerts(calm) == 1
     assert (only_test_alert(any_clinic).state, only_test_alert(any_clinic).failure) == ("failed", "not_an_emergency")
-    assert any_clinic.mails("drill") == []
-    assert len(any_clinic.mails("drill_failed")) == 2
+    assert any_clinic.mails("test_alert") == []
+    assert len(any_clinic.mails("test_alert_failed")) == 2
     with pytest.raises(BadData, match="nobody_told"):
         confirm_test_alert(any_clinic, any_clinic.nurse)
     assert read_states(any_clinic) == ["failed"]
@@ -158,7 +162,7 @@ def test_red_until_a_later_one_is_confirmed(sent_weekly_alert: Clinic, clock: Cl
     assert read_states(sent_weekly_alert) == []
 
 
-def test_a_week_without_a_drill_is_trouble(any_clinic: Clinic, clock: Clock) -> None:
+def test_a_week_without_a_test_alert_is_trouble(any_clinic: Clinic, clock: Clock) -> None:
     clock.move(days=8)
     assert "overdue" not in read_states(any_clinic)
     clock.move(seconds=1)

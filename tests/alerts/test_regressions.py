@@ -92,12 +92,12 @@ def test_when_not_even_that_can_be_said_the_next_round_judges(any_clinic, clock,
             phone.submit()
     assert kept(any_clinic) == [("bleed", 0), ("breath", 3)]
     assert (any_clinic.rows(Alert), any_clinic.rows(Message)) == ([], [])
-    assert (form_of(any_clinic).judge_next_at, form_of(any_clinic).submitted_at is not None) == (clock.now, sent)
+    assert (form_of(any_clinic).evaluate_next_at, form_of(any_clinic).submitted_at is not None) == (clock.now, sent)
     assert "no alert could say" in caplog.text
     assert worker_steps.evaluate_idle_forms(any_clinic.app_context) == 1
     assert {"E03", "U02"} <= set(any_clinic.alerts())
     assert told(any_clinic) == ["emergency"]
-    later = form_of(any_clinic).judge_next_at
+    later = form_of(any_clinic).evaluate_next_at
     assert (later is None) is sent
     assert worker_steps.evaluate_idle_forms(any_clinic.app_context) == 0
 
@@ -251,12 +251,12 @@ def test_missing_red_flags_are_closed_only_by_the_last_of_them(any_clinic, clock
     phone.save(bleed=0)
     clock.move(minutes=30)
     worker_steps.evaluate_idle_forms(any_clinic.app_context)
-    assert any_clinic.alerts()["M01"].resolved_at is None
+    assert any_clinic.alerts()["M01"].closed_at is None
     for item in ("breath", "chest", "palp", "faint", "temp", "swallow"):
         phone.save(**{item: 0})
-        assert any_clinic.alerts()["M01"].resolved_at is None, item
+        assert any_clinic.alerts()["M01"].closed_at is None, item
     phone.save(neuro=None)
-    assert any_clinic.alerts()["M01"].resolved_at is None
+    assert any_clinic.alerts()["M01"].closed_at is None
     phone.save(neuro=0)
     assert any_clinic.alerts()["M01"].disposition == "closed_itself"
 
@@ -267,6 +267,6 @@ def test_red_flags_stay_missing_while_nobody_knows_if_it_bleeds_now(clinic, cloc
     clock.move(minutes=30)
     worker_steps.evaluate_idle_forms(clinic.app_context)
     phone.save(bleed_now=None, breath=0, chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
-    assert clinic.alerts()["M01"].resolved_at is None
+    assert clinic.alerts()["M01"].closed_at is None
     phone.save(bleed_now=0)
     assert clinic.alerts()["M01"].disposition == "closed_itself"

@@ -71,7 +71,7 @@ def test_a_form_is_sent_again_while_it_is_answered_and_neither_waits(postgresql_
     form_browser.run_concurrently(send_again, bleed)
     assert [(row.item, row.value) for row in ward.rows(Answer)] == [("bleed", 4)]
     assert ward.alerts()["E01"].level == Level.EMERGENCY
-    assert len(ward.mails("invitation")) == 1
+    assert len(ward.mails("form_message")) == 1
 
 
 def until(ready: Callable[[], bool]) -> None:
@@ -126,7 +126,7 @@ def test_an_open_form_without_a_licence_gets_no_new_way_in_in_production(any_cli
     with pytest.raises(NotAllowed) as refused:
         send(in_production(any_clinic))
     assert refused.value.why == "wording_not_licensed"
-    assert (len(any_clinic.rows(FormAccess)), any_clinic.mails("invitation")) == (before, [])
+    assert (len(any_clinic.rows(FormAccess)), any_clinic.mails("form_message")) == (before, [])
 
 
 def test_an_open_form_takes_newly_licensed_words_until_it_is_answered(any_clinic):
@@ -153,7 +153,7 @@ def seal(app_context: AppContext) -> audit_chain.ChainVerification:
         return audit_chain.verify_chain(work)
 
 
-@pytest.mark.parametrize("table", ["event", "seal", "answer", "score"])
+@pytest.mark.parametrize("table", ["audit_entry", "seal", "answer", "score"])
 def test_what_never_changes_is_not_replaced_either(clinic, table):
     clinic.start(clinic.qlq).finish()
     seal(clinic.app_context)
@@ -306,7 +306,7 @@ def test_what_was_asked_about_another_day_is_asked_again(any_clinic, clock, afte
     given = [(row.item, row.value) for row in any_clinic.rows(Answer) if row.state == "given"]
     assert given == [("bleed", 0), ("breath", 1), ("odor", 2), ("discharge", 0), ("free_text", "x")]
     assert {rule: alert.raised_at for rule, alert in any_clinic.alerts().items()} == alerts
-    assert all(alert.resolved_at is None for alert in any_clinic.alerts().values())
+    assert all(alert.closed_at is None for alert in any_clinic.alerts().values())
 
 
 def test_the_facts_are_taken_anew_with_the_answers(any_clinic, clock):

@@ -78,10 +78,10 @@ def test_a_lowered_ulcer_sign_suspects_nothing_until_it_is_louder(any_clinic):
     phone = any_clinic.start()
     phone.save(bleed=0, nosebleed7=0, odor=2, discharge=0, headache=2)
     assert any_clinic.alerts()["UL3"].lowered
-    assert any_clinic.events("circumstance.set")[-1].new != {"ulcer_status": "suspected"}
+    assert any_clinic.events("clinical_fact.set")[-1].new != {"ulcer_status": "suspected"}
     phone.save(headache=3)
     assert any_clinic.alerts()["UL3"].level == Level.URGENT
-    assert any_clinic.events("circumstance.set")[-1].new == {"ulcer_status": "suspected"}
+    assert any_clinic.events("clinical_fact.set")[-1].new == {"ulcer_status": "suspected"}
 
 
 # --- what comes back -------------------------------------------------------------------------------------------------
@@ -147,13 +147,13 @@ def test_a_sign_that_comes_back_after_staff_resolved_it_is_open_again(clinic, cl
     clinic.acknowledge()
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         alert = work.session.get_one(Alert, clinic.alerts()["UL2"].id)
-        alert.resolved_at, alert.resolved_by, alert.disposition = work.now, clinic.nurse.id, "seen"
+        alert.closed_at, alert.closed_by, alert.disposition = work.now, clinic.nurse.id, "seen"
     phone.save(discharge=0)
-    assert clinic.alerts()["UL2"].resolved_at == clock.now
+    assert clinic.alerts()["UL2"].closed_at == clock.now
     phone.save(odor=0)
     phone.save(odor=3)
     found = clinic.alerts()["UL2"]
-    assert (found.resolved_at, found.disposition, found.acknowledged_at) == (None, "", None)
+    assert (found.closed_at, found.disposition, found.acknowledged_at) == (None, "", None)
     assert told(clinic) == ["urgent", "urgent"]
 
 
@@ -162,7 +162,7 @@ def test_what_was_resolved_unread_does_not_keep_the_next_sign_quiet(clinic):
     phone.save(breath=3)
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         for alert in work.session.query(Alert):
-            alert.resolved_at, alert.disposition = work.now, "duplicate"
+            alert.closed_at, alert.disposition = work.now, "duplicate"
     phone.save(neuro=1)
     assert told(clinic) == ["emergency", "emergency"]
 

@@ -21,7 +21,7 @@ from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in
 
 ENROL = {
     "plan": factories.PLAN,
-    "study_number": "NPC-077",
+    "participant_number": "NPC-077",
     "phone": "138 1234 5678",
     "language": "zh_Hans",
     "pin": "2580",
@@ -266,7 +266,7 @@ def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context:
     desk.open("/staff/participants/new")
     answer = desk.post("/staff/participants/new", **{**ENROL, "phone": "１３８１２３４５６７８", "pin": "２５８０"})
     with transaction(app_context.engine) as session:
-        person = session.scalars(select(Participant).where(Participant.study_number == "NPC-077")).one()
+        person = session.scalars(select(Participant).where(Participant.participant_number == "NPC-077")).one()
         assert app_context.vault.open(person.phone_sealed or "") == "+8613812345678"
     assert answer.location == f"/staff/participants/{person.id}/forms"
     desk.open(answer.location)
@@ -276,9 +276,9 @@ def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context:
 @pytest.mark.parametrize(
     ("field", "typed", "sentence"),
     [
-        ("study_number", "NPC-001", "A participant with this number is already enrolled"),
-        ("study_number", "患者一", "This does not look like a participant number of this study"),
-        ("study_number", "", "Enter the participant number."),
+        ("participant_number", "NPC-001", "A participant with this number is already enrolled"),
+        ("participant_number", "患者一", "This does not look like a participant number of this study"),
+        ("participant_number", "", "Enter the participant number."),
         ("phone", "1381", "The phone number is incomplete"),
         ("phone", "9" * 60, "The phone number is incomplete"),
         ("language", "", "Choose the language."),
@@ -300,7 +300,7 @@ def test_an_enrolment_error_stands_by_its_field_and_loses_nothing(
     assert f'<a href="#{anchor}">' in desk.page
     assert f'id="{anchor}"' in desk.page
     assert desk.page.count(sentence) == 2, "in the summary and beside the field"
-    for name in ("study_number", "phone", "consented_on"):
+    for name in ("participant_number", "phone", "consented_on"):
         value = {**ENROL, field: typed}[name]
         assert f'value="{value}"' in desk.page or not value
     if field != "language":
@@ -312,7 +312,13 @@ def test_an_enrolment_error_stands_by_its_field_and_loses_nothing(
 
 def test_everything_wrong_is_said_at_once(desk: StaffBrowser, seeded: Study) -> None:
     desk.open("/staff/participants/new")
-    wrong = {"plan": factories.PLAN, "study_number": "NPC-001", "phone": "1", "pin": "x", "consented_on": "2026-12-31"}
+    wrong = {
+        "plan": factories.PLAN,
+        "participant_number": "NPC-001",
+        "phone": "1",
+        "pin": "x",
+        "consented_on": "2026-12-31",
+    }
     desk.post("/staff/participants/new", **wrong)
     assert "Check 7 fields" in desk.page
 

@@ -34,7 +34,7 @@ from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in
 
 JUDGED = {"do": "assess", "shown": ":epistaxis", "term": "another", "another": "epistaxis", "grade": "2"}
 JUDGED |= {
-    "onset_on": "2026-03-02",
+    "onset_date": "2026-03-02",
     "serious": "no",
     "not_serious": "seen at once",
     "attribution": "radiotherapy",
@@ -116,8 +116,8 @@ def asked(installed: TwoInvestigators) -> str:
     path = f"/staff/assessments/{installed.study.chinese.checkin.assessment_id}/corrections"
     desk = installed.desk("coordinator")
     desk.open(path)
-    given = {"item": "bleed", "q-bleed": "3", "heard_how": "phone", "heard_at": "2026-03-02T08:30"}
-    given |= {"heard_by": str(installed.study.staff["nurse"].id), "reason": "wrong button", "password": PASSWORD}
+    given = {"item": "bleed", "q-bleed": "3", "confirmed_how": "phone", "confirmed_at": "2026-03-02T08:30"}
+    given |= {"confirmed_to": str(installed.study.staff["nurse"].id), "reason": "wrong button", "password": PASSWORD}
     return str(desk.post(path, **given).location)
 
 
@@ -260,7 +260,7 @@ def done_by(row: Any) -> int:
         "decided_by",
         "withdrawn_by",
         "recorded_by",
-        "asked_by",
+        "requested_by",
         "made_by",
         "frozen_by",
         "staff_id",

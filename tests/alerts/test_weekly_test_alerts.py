@@ -44,14 +44,14 @@ def test_it_begins_at_its_time_and_tells_who_would_be_told(any_clinic: Clinic, c
     sent = {(letter.template, letter.address): letter for letter in sender.letters}
     assert len(sender.letters) == 3
     assert sent.keys() == {
-        ("drill", "nurse@example.org"),
-        ("drill_sms", "+8613700137000"),
-        ("drill", "investigator@example.org"),
+        ("test_alert", "nurse@example.org"),
+        ("test_alert_sms", "+8613700137000"),
+        ("test_alert", "investigator@example.org"),
     }
-    first = sent["drill", "nurse@example.org"]
-    assert first.params == {"level": "emergency", "link": "http://127.0.0.1:8000/staff/drills/1"}
-    assert (first.language, sent["drill", "investigator@example.org"].language) == ("zh_Hans", "en")
-    (event,) = any_clinic.events("drill.begun")
+    first = sent["test_alert", "nurse@example.org"]
+    assert first.params == {"level": "emergency", "link": "http://127.0.0.1:8000/staff/test-alerts/1"}
+    assert (first.language, sent["test_alert", "investigator@example.org"].language) == ("zh_Hans", "en")
+    (event,) = any_clinic.events("test_alert.started")
     assert (event.actor, event.participant_id, (event.new or {})["week"]) == ("system", None, "2026-W10")
     assert any_clinic.alerts() == {}
     for _ in range(3):
@@ -74,8 +74,8 @@ def test_no_text_message_where_the_installation_sends_none(clinic: Clinic, clock
 def test_four_workers_begin_one(any_clinic: Clinic, clock: Clock) -> None:
     clock.now += UNTIL_TEST_ALERT
     form_browser.run_concurrently(*(lambda: begin_test_alerts(any_clinic) for _ in range(4)))
-    assert len(any_clinic.rows(WeeklyTestAlert)) == len(any_clinic.events("drill.begun")) == 1
-    assert len(any_clinic.mails("drill")) == 2
+    assert len(any_clinic.rows(WeeklyTestAlert)) == len(any_clinic.events("test_alert.started")) == 1
+    assert len(any_clinic.mails("test_alert")) == 2
 
 
 def test_one_a_week_and_over_the_years_end(any_clinic: Clinic, clock: Clock) -> None:
@@ -123,7 +123,7 @@ def test_a_clock_that_jumps_back_an_hour_begins_nothing_again(sent_weekly_alert:
     clock.move(hours=1)
     run_jobs(sent_weekly_alert)
     assert len(sent_weekly_alert.rows(WeeklyTestAlert)) == 1
-    assert len(sent_weekly_alert.mails("drill")) == 2
+    assert len(sent_weekly_alert.mails("test_alert")) == 2
 
 
 def test_a_turn_before_the_first_account_is_not_made_up(clinic: Clinic, clock: Clock) -> None:
@@ -131,12 +131,12 @@ def test_a_turn_before_the_first_account_is_not_made_up(clinic: Clinic, clock: C
     assert begin_test_alerts(clinic) == 0  # Monday 10:00; last Wednesday there was no account
 
 
-def test_a_plan_without_a_drill_has_none(clinic: Clinic, clock: Clock) -> None:
+def test_a_plan_without_a_test_alert_has_none(clinic: Clinic, clock: Clock) -> None:
     quiet = clinic.with_plan(lambda plan: replace(plan, test_alert_settings=None))
     clock.move(days=30)
     assert begin_test_alerts(quiet) == 0
     assert not is_reported_as_trouble(quiet) or read_states(quiet) == []
-    with form_browser.unit_of_work(quiet.app_context) as work, pytest.raises(BadData, match="no_drill"):
+    with form_browser.unit_of_work(quiet.app_context) as work, pytest.raises(BadData, match="no_test_alert"):
         test_alerts.start_test_alert_now(work, PLAN)
 
 
@@ -160,15 +160,15 @@ def test_its_messages_go_first_and_are_tried_again_like_an_alerts(sent_weekly_al
     assert {message.repeat for message in sent_weekly_alert.rows(Message)} == {"prefer_duplicate"}
     with form_browser.unit_of_work(sent_weekly_alert.app_context, sent_weekly_alert.coordinator.actor) as work:
         for number in range(3):
-            params = {"rows": [{"study_number": "NPC-001", "link": "x"}]}
+            params = {"rows": [{"participant_number": "NPC-001", "link": "x"}]}
             staff = work.session.get_one(StaffMember, sent_weekly_alert.nurse.id)
-            staff_messages.queue_staff_message(work, staff, "alert_digest", params, f"quiet:{number}")
+            staff_messages.queue_staff_message(work, staff, "daily_digest", params, f"quiet:{number}")
         test_alerts.start_test_alert_now(work, PLAN)
     sender = RecordingSender()
     run_jobs(sent_weekly_alert, sender)
     templates = [letter.template for letter in sender.letters]
-    assert sorted(templates[:3]) == ["drill", "drill", "drill_sms"]
-    assert set(templates[3:]) == {"alert_digest"}
+    assert sorted(templates[:3]) == ["test_alert", "test_alert", "test_alert_sms"]
+    assert set(templates[3:]) == {"daily_digest"}
 
 
 # --- confirmed -------------------------------------------------------------------------------------------------------
@@ -183,12 +183,12 @@ def test_one_who_was_told_confirms_it(sent_weekly_alert: Clinic, clock: Clock) -
     assert read_states(sent_weekly_alert) == []
     assert confirm_test_alert(sent_weekly_alert, sent_weekly_alert.investigator) is False
     assert only_test_alert(sent_weekly_alert).confirmed_by == sent_weekly_alert.nurse.id
-    (event,) = sent_weekly_alert.events("drill.confirmed")
+    (event,) = sent_weekly_alert.events("test_alert.confirmed")
     assert (event.actor_id, event.participant_id) == (sent_weekly_alert.nurse.id, None)
     clock.move(hours=5)
     run_jobs(sent_weekly_alert)
     assert only_test_alert(sent_weekly_alert).failed_at is None
-    assert sent_weekly_alert.mails("drill_failed") == []
+    assert sent_weekly_alert.mails("test_alert_failed") == []
 
 
 def test_who_has_neither_the_right_nor_the_message_cannot(sent_weekly_alert: Clinic) -> None:

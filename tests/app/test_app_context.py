@@ -10,7 +10,7 @@ from tests.support import form_browser
 
 
 def person(work) -> Participant:
-    return Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
+    return Participant(plan="p", participant_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
 
 
 def test_the_clock_tells_an_aware_time_in_utc():
@@ -74,7 +74,7 @@ def test_a_row_that_is_locked_is_read_again(any_app_context):
 def test_two_works_that_hold_the_same_row_follow_one_another(any_app_context):
     with form_browser.unit_of_work(any_app_context) as work:
         row = person(work)
-        row.study_number = "0"
+        row.participant_number = "0"
         work.session.add(row)
         work.session.flush()
         number = row.id
@@ -83,8 +83,8 @@ def test_two_works_that_hold_the_same_row_follow_one_another(any_app_context):
         with form_browser.unit_of_work(any_app_context) as work:
             row = work.session.get_one(Participant, number)
             work.lock(row)
-            row.study_number = str(int(row.study_number) + 1)
+            row.participant_number = str(int(row.participant_number) + 1)
 
     form_browser.run_concurrently(*[count] * 8)
     with form_browser.unit_of_work(any_app_context) as work:
-        assert work.session.get_one(Participant, number).study_number == "8"
+        assert work.session.get_one(Participant, number).participant_number == "8"

@@ -18,8 +18,8 @@ SAFE = {
     "PRO_SECRET_KEY": "a first secret of 32 characters.",
     "PRO_LOOKUP_KEY": "another secret of 32 characters!",
     "PRO_DATA_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-    "PRO_MAIL": "smtp",
-    "PRO_MAIL_FROM": "ePRO <epro@hospital.cn>",
+    "PRO_EMAIL": "smtp",
+    "PRO_EMAIL_FROM": "ePRO <epro@hospital.cn>",
     "PRO_SMS": "none",
     "PRO_PROXY_HOPS": "1",
 }
@@ -77,8 +77,8 @@ def test_every_danger_is_named_at_once():
         ({"PRO_DATA_KEYS": f"{SAFE['PRO_DATA_KEYS']}, {DEMONSTRATION_DATA_KEY}"}, "PRO_DATA_KEYS"),
         ({"PRO_DATA_KEYS": ","}, "PRO_DATA_KEYS"),
         ({"PRO_BASE_URL": "http://epro.hospital.cn"}, "PRO_BASE_URL"),
-        ({"PRO_MAIL": "file"}, "PRO_MAIL"),
-        ({"PRO_MAIL": "console"}, "PRO_MAIL"),
+        ({"PRO_EMAIL": "file"}, "PRO_EMAIL"),
+        ({"PRO_EMAIL": "console"}, "PRO_EMAIL"),
         ({"PRO_SMTP_HOST": "mail.hospital.cn", "PRO_SMTP_STARTTLS": "no"}, "PRO_SMTP_STARTTLS"),
         ({"PRO_SMTP_USER": "epro"}, "PRO_SMTP_PASSWORD"),
         ({"PRO_SMS": "file"}, "PRO_SMS"),
@@ -95,10 +95,10 @@ def test_every_danger_is_named_at_once():
         ({"PRO_SMTP_HOST": "mail.example.org"}, "PRO_SMTP_HOST still holds"),
         ({"PRO_SMTP_USER": "epro@example.org", "PRO_SMTP_PASSWORD": "a password"}, "PRO_SMTP_USER still holds"),
         ({"PRO_SMTP_USER": "epro", "PRO_SMTP_PASSWORD": "********"}, "PRO_SMTP_PASSWORD repeats"),
-        ({"PRO_MAIL_FROM": "ePRO <epro@example.org>"}, "PRO_MAIL_FROM still holds"),
-        ({"PRO_MAIL_FROM": "ePRO <epro@localhost>"}, "PRO_MAIL_FROM must be the sender"),
-        ({"PRO_MAIL_FROM": "the study team"}, "PRO_MAIL_FROM must be the sender"),
-        ({"PRO_MAIL_FROM": "ePRO <epro@>"}, "PRO_MAIL_FROM must be the sender"),
+        ({"PRO_EMAIL_FROM": "ePRO <epro@example.org>"}, "PRO_EMAIL_FROM still holds"),
+        ({"PRO_EMAIL_FROM": "ePRO <epro@localhost>"}, "PRO_EMAIL_FROM must be the sender"),
+        ({"PRO_EMAIL_FROM": "the study team"}, "PRO_EMAIL_FROM must be the sender"),
+        ({"PRO_EMAIL_FROM": "ePRO <epro@>"}, "PRO_EMAIL_FROM must be the sender"),
         (TWILIO | {"PRO_TWILIO_FROM": "+10000000000"}, "PRO_TWILIO_FROM"),
         (TWILIO | {"PRO_TWILIO_TOKEN": "0" * 32}, "PRO_TWILIO_TOKEN"),
         (TWILIO | {"PRO_TWILIO_API_URL": "http://127.0.0.1:8080"}, "PRO_TWILIO_API_URL must start with https://"),
@@ -230,7 +230,7 @@ def test_a_mistyped_mode_does_not_start_as_a_demonstration():
 
 def test_a_problem_never_repeats_the_value():
     secret = "a-secret-that-somebody-pasted-into-the-wrong-line"
-    assert secret not in "".join(problems(PRO_SMTP_PORT=secret, PRO_MAIL=secret, PRO_SECRET_KEY="x", PRO_SMS=secret))
+    assert secret not in "".join(problems(PRO_SMTP_PORT=secret, PRO_EMAIL=secret, PRO_SECRET_KEY="x", PRO_SMS=secret))
 
 
 def test_values_are_read_as_they_are_meant():

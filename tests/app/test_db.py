@@ -102,7 +102,7 @@ def test_answers_and_scores_are_never_changed_or_deleted(any_app_context, table,
 
 def test_postgresql_refuses_to_empty_them_too(postgresql_url):
     engine = db.make_engine(postgresql_url)
-    for table in ("answer", "score", "event", "seal"):
+    for table in ("answer", "score", "audit_entry", "seal"):
         with engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
             connection.execute(text(f"TRUNCATE {table} CASCADE"))
     engine.dispose()

@@ -58,7 +58,7 @@ def test_the_example_is_refused_until_its_secrets_are_changed() -> None:
         "PRO_DATABASE_URL",
         "PRO_DATA_KEYS",
         "PRO_LOOKUP_KEY",
-        "PRO_MAIL_FROM",
+        "PRO_EMAIL_FROM",
         "PRO_SECRET_KEY",
         "PRO_SMTP_HOST",
         "PRO_SMTP_PASSWORD",

@@ -237,11 +237,11 @@ def test_commands_exist(app: Flask) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "epro drills",
+        "epro test-alerts",
         "epro staff fire you@example.org",
         "epro plan check --hours FILE",
         "epro wording load qlq_c30 zh_Hans",
-        "epro staff duty nurse@example.org away 2026-12-01T08:00 2026-12-08T08:00",
+        "epro staff shift nurse@example.org away 2026-12-01T08:00 2026-12-08T08:00",
         'epro staff add you@example.org "Your Name" doctor',
     ],
 )
@@ -274,12 +274,12 @@ def test_the_accounts_of_the_tour_are_those_of_the_demonstration() -> None:
 
 
 def test_the_guide_assigns_a_shift_to_a_role_that_can_be_on_call() -> None:
-    """An administrator is refused by `flask staff duty`: the guide once told a hospital to do that."""
+    """An administrator is refused by `flask staff shift`: the guide once told a hospital to do that."""
     for path in READMES[2:]:
         text = path.read_text(encoding="utf-8")
-        (email,) = re.findall(r"epro staff duty (\S+)@example\.org", text)
+        (email,) = re.findall(r"epro staff shift (\S+)@example\.org", text)
         assert staff_accounts.has_right(email, "acknowledge")
         # Their accounts are invited on a page, which works only when the programs run.
-        order = ("epro db upgrade", "epro staff add", "enable --now", "nginx -t", "/staff/`", "epro staff duty")
+        order = ("epro db upgrade", "epro staff add", "enable --now", "nginx -t", "/staff/`", "epro staff shift")
         places = [text.index(part) for part in (*order, "epro test-alert")]
         assert places == sorted(places)

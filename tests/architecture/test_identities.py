@@ -30,7 +30,7 @@ MORE = {
     "/staff/participants/<int(max=2147483647):participant_id>": ("?lang=zh_Hans",),
     "/staff/participants/<int(max=2147483647):participant_id>/dates": ("?kind=pd1_dose&number=1",),
     "/staff/audit": ("?participant=1", "?kind=forms", "?who=participant", "?lang=zh_Hans"),
-    "/staff/cohort": (f"?plan={PLAN}",),
+    "/staff/study-overview": (f"?plan={PLAN}",),
     "/staff/simulator": (f"?plan={PLAN}",),
     "/staff/freeze/<plan>": ("?lang=zh_Hans",),
 }
@@ -123,7 +123,7 @@ POSTS = (
     ("/staff/audit", {"do": "pick", "number": "NPC-404"}),
     ("/staff/simulator", {"source": "stored"}),
     ("/staff/participants/1/messages", {"do": "free", "text": ""}),
-    ("/staff/events/{event_id}", {"do": "end"}),
+    ("/staff/adverse-events/{event_id}", {"do": "end"}),
     ("/staff/alerts/{alert_id}", {"do": "close", "alert": "{alert_id}"}),
 )
 

@@ -101,7 +101,7 @@ def with_rows(any_engine: Engine) -> Engine:
     """A database with one row in each table whose rows stay."""
     with db.transaction(any_engine) as session:
         participant = Participant(
-            plan="p", study_number="001", language="en", time_zone="Asia/Shanghai", enrolled_at=NOW
+            plan="p", participant_number="001", language="en", time_zone="Asia/Shanghai", enrolled_at=NOW
         )
         session.add(participant)
         session.flush()
@@ -122,7 +122,7 @@ def with_rows(any_engine: Engine) -> Engine:
         session.flush()
         session.add_all(
             [
-                Seal(position=1, event_id=event.id, digest="0" * 64),
+                Seal(position=1, audit_entry_id=event.id, digest="0" * 64),
                 Answer(
                     assessment_id=assessment.id,
                     item="Q1",
@@ -159,9 +159,15 @@ def with_rows(any_engine: Engine) -> Engine:
 @pytest.mark.parametrize(
     ("table", "column"),
     [
-        *(("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale"), ("signature", "meaning")),
-        *(("grading", "none_reason"), ("handover", "source"), ("closing", "disposition")),
-        ("decision", "choice"),
+        *(
+            ("audit_entry", "reason"),
+            ("seal", "digest"),
+            ("answer", "state"),
+            ("score", "scale"),
+            ("signature", "meaning"),
+        ),
+        *(("grading", "none_reason"), ("handover", "source"), ("alert_closure", "disposition")),
+        ("signed_decision", "choice"),
     ],
 )
 def test_what_must_stay_stays(with_rows: Engine, table: str, column: str) -> None:

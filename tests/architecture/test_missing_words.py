@@ -162,11 +162,15 @@ def test_a_colleague_whose_language_the_interface_lacks_is_told(installed: Insta
         person = session.get_one(StaffMember, installed.study.staff["nurse"].id)
         person.language = language
         work = installed.app_context.unit_of_work(session)
-        params = {"study_number": "NPC-001", "level": "emergency", "link": "https://epro.example.org/staff/alerts/1"}
+        params = {
+            "participant_number": "NPC-001",
+            "level": "emergency",
+            "link": "https://epro.example.org/staff/alerts/1",
+        }
         assert staff_messages.queue_staff_message(work, person, "alert", params, "key") is not None
     assert broken_pages(installed, "nurse", "") == []
     browser = signed_in_browser(installed.app, installed.study.staff["administrator"])
-    browser.open("/staff/people?lang=en")
+    browser.open("/staff/accounts?lang=en")
     assert "not available: shown in Chinese" in browser.page
     assert any("Staff who read" in said for said in start_check.find_warnings(installed.app_context))
 
@@ -203,9 +207,9 @@ def test_no_page_fails_for_an_instrument_that_is_gone(installed: InstalledFullSt
             plan,
             instruments=tuple(left),
             rules=tuple(rule for rule in plan.rules if rule.instrument in left),
-            pre_dose=None,
+            pre_dose_summary=None,
             lowering=None,
-            calendar=None,
+            visit_schedule=None,
             test_alert_settings=None,
         )
         for name, plan in catalogue.plans.items()

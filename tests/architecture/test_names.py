@@ -38,8 +38,6 @@ FORBIDDEN_NAMES = {
 }
 # Qualified name -> why it still stands. Take a line out when its name is mended.
 EXCEPTIONS = {
-    "pro.catalogue.plan_files.test_alert.DrillFile": "stands in schema.json, as the key `drill:` does in plan files",
-    "pro.catalogue.plan_files.visit_schedule_shape.OtherwiseFile": "stands in schema.json, for the key `otherwise:`",
     "pro.core.clinical.stopping_rule.StoppingStepState.left": "to be renamed: how many ulcers are missing",
     "pro.i18n.Translator.other": "to be renamed: the other language",
     "pro.i18n.Translator.when": "marks texts for extraction (keywords of babel in pyproject.toml)",

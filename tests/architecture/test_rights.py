@@ -10,7 +10,7 @@ from tests.architecture.conftest import InstalledFullStudy
 from tests.architecture.test_routes import GUARDS
 from tests.support.staff_browser import signed_in_browser
 
-ALERT, EVENT = "/staff/alerts/{alert_id}", "/staff/events/{event_id}"
+ALERT, EVENT = "/staff/alerts/{alert_id}", "/staff/adverse-events/{event_id}"
 # right -> what is posted to use it, by rights that have no route of their own. A form that is not filled in is refused
 # as such (400), never as somebody's who may not (403).
 ACTS = {
@@ -19,7 +19,7 @@ ACTS = {
     "take_over": (ALERT, {"do": "take_over", "holder": "{staff_id}"}),
     "close_alert": (ALERT, {"do": "close", "alert": "{alert_id}"}),
     "report_event": (EVENT, {"do": "report"}),
-    "confirm_drill": ("/staff/drills/{drill_id}", {}),
+    "confirm_test_alert": ("/staff/test-alerts/{test_alert_id}", {}),
     "answer_query": ("/staff/queries/{query_id}", {"do": "answer", "text": ""}),
     "export_audit": ("/staff/audit", {"do": "export"}),
 }

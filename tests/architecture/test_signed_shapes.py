@@ -16,13 +16,17 @@ from pro.features.ulcers import ulcer_cases
 from pro.models import DataCorrection, Freeze, Grading, SignedDecision
 
 GRADING = (
-    "participant source event terms term other_term onset grade from attribution serious not_serious known_at action"
+    *"participant source event terms ctcae_term other_term onset ctcae_grade from attribution".split(),
+    *"serious not_serious awareness_time action_taken".split(),
 )
 # Published shapes: approved lists.
 PUBLISHED: list[tuple[SignedShapes, SignedShapes]] = [
-    (gradings.SIGNED_SHAPES, {1: (*GRADING.split(), "none_reason")}),
+    (gradings.SIGNED_SHAPES, {1: (*GRADING, "none_reason")}),
     (ulcer_cases.SIGNED_SHAPES, {1: ("plan", "participant_id", "about", "choice", "reason", "seen")}),
-    (record_freezes.SIGNED_SHAPES, {1: ("plan", "participant", "frozen_at", "reason", "lifted_at", "lift_reason")}),
+    (
+        record_freezes.SIGNED_SHAPES,
+        {1: ("plan", "participant", "frozen_at", "reason", "unfrozen_at", "unfreeze_reason")},
+    ),
     (
         data_corrections.SIGNED_SHAPES,
         {1: ("form", "item", "answer", "old", "value", "heard", "reason", "outcome", "note")},
@@ -37,18 +41,18 @@ COLUMNS: list[tuple[type[Base], SignedShapes, dict[str, str], set[str]]] = [
         {"id", "at", "staff_id"},
     ),
     (SignedDecision, ulcer_cases.SIGNED_SHAPES, {}, {"id", "made_at", "made_by"}),
-    (Freeze, record_freezes.SIGNED_SHAPES, {"participant_id": "participant"}, {"id", "frozen_by", "lifted_by"}),
+    (Freeze, record_freezes.SIGNED_SHAPES, {"participant_id": "participant"}, {"id", "frozen_by", "unfrozen_by"}),
     (
         DataCorrection,
         data_corrections.SIGNED_SHAPES,
         {
             "assessment_id": "form",
             "answer_id": "answer",
-            "heard_at": "heard",
-            "heard_how": "heard",
-            "heard_by": "heard",
+            "confirmed_at": "heard",
+            "confirmed_how": "heard",
+            "confirmed_to": "heard",
         },
-        {"id", "participant_id", "asked_at", "asked_by", "decided_at", "decided_by"},
+        {"id", "participant_id", "requested_at", "requested_by", "decided_at", "decided_by"},
     ),
 ]
 

@@ -41,7 +41,7 @@ QUESTION = re.compile(r"[?？]|\b(?:you|your|did|have|has|were)\b|您|吗", re.I
 def texts_of(words: Words) -> Iterator[tuple[str, str]]:
     """Yield (key, text) of everything that a participant can be shown."""
     yield "title", words.title
-    yield from ((f"recalls.{key}", text) for key, text in words.recalls.items())
+    yield from ((f"recalls.{key}", text) for key, text in words.recall_periods.items())
     for name, item in words.items.items():
         yield from ((f"{name}.{part}", getattr(item, part)) for part in ("question", "short", "hint", "unit"))
         yield from ((f"{name}.{code}", label) for code, label in item.options.items())

@@ -115,7 +115,7 @@ class Walk:
             kept = {alert.id: alert.level for alert in listed}
             assert kept.items() >= self.levels.items()
             self.levels = kept
-            standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
+            standing = [alert for alert in listed if alert.superseded_at is None and alert.closed_at is None]
             assert max((alert.level for alert in standing), default=0) == self.highest_level
             plan = work.catalogue.plans["npc_reirradiation"]
             # Earlier forms of the same participant are compared with this one: an increase hides a sign of a lower
@@ -129,7 +129,7 @@ class Walk:
             )
             for finding in evaluate_rules(plan, work.catalogue.instruments["npc_checkin"], case).findings:
                 alert = alerts[finding.rule_id]
-                assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)
+                assert (alert.level, alert.superseded_at, alert.closed_at) == (finding.level, None, None)
 
 
 # No shrinking: it would take minutes, and the steps are easy to read as they are.

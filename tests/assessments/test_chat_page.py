@@ -291,7 +291,7 @@ def test_red_words_in_a_text_that_is_too_long_are_read_all_the_same(
     assert answer.status_code == 422
     assert "120" in begun.page
     assert [alert.rule for alert in rows(app_context, Alert)] == ["TEXT"]
-    assert [(row.what, row.level) for row in rows(app_context, IncomingMessage)] == [("unclear", Level.EMERGENCY)]
+    assert [(row.kind, row.level) for row in rows(app_context, IncomingMessage)] == [("unclear", Level.EMERGENCY)]
     assert rows(app_context, Answer) == []
 
 

@@ -40,9 +40,9 @@ def ask(clinic: Clinic, value: Value | None, who: Account | None = None, item: s
         given = {
             "item": item,
             "value": value,
-            "heard_at": work.now - timedelta(hours=1),
-            "heard_how": "phone",
-            "heard_by": asker.id,
+            "confirmed_at": work.now - timedelta(hours=1),
+            "confirmed_how": "phone",
+            "confirmed_to": asker.id,
             "reason": "pressed the wrong button",
         }
         form = work.session.get_one(Assessment, clinic.checkin.assessment_id)
@@ -121,9 +121,9 @@ def test_refused_the_answer_stays(any_clinic):
         ({"value": 99}, {"value": "not_accepted"}),
         ({"item": "nothing", "value": 1}, {"value": "no_such_question"}),
         ({"value": 1, "reason": " "}, {"reason": "why_needed"}),
-        ({"value": 1, "heard_at": None}, {"heard_at": "day_and_time_needed"}),
-        ({"value": 1, "heard_how": "dream"}, {"heard_how": "unknown"}),
-        ({"value": 1, "heard_by": 999}, {"heard_by": "person_missing"}),
+        ({"value": 1, "confirmed_at": None}, {"confirmed_at": "day_and_time_needed"}),
+        ({"value": 1, "confirmed_how": "dream"}, {"confirmed_how": "unknown"}),
+        ({"value": 1, "confirmed_to": 999}, {"confirmed_to": "person_missing"}),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(clinic, wish, wrong):
@@ -181,7 +181,7 @@ def test_two_decide_at_once_and_one_does(any_clinic):
     outcomes = [row.outcome for row in any_clinic.rows(DataCorrection)]
     assert outcomes in (["approved"], ["refused"])
     assert len(stood(any_clinic)) == (2 if outcomes == ["approved"] else 1)
-    assert len(any_clinic.events("signature.given")) == 2
+    assert len(any_clinic.events("signature.signed")) == 2
 
 
 def test_frozen_nothing_is_corrected_until_it_is_lifted(any_clinic):

@@ -34,10 +34,10 @@ def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     form = enter_form(any_clinic, given=QUIET | {"bleed": 1, "bleed_now": 0, "chest": None}, answered_by="helped")
     kept = read_form(any_clinic, form)
     assert form == any_clinic.checkin.assessment_id  # the open form, not a second one
-    assert (kept.mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
+    assert (kept.completion_mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
     assert (kept.entered_by, kept.answered_at) == (any_clinic.nurse.id, clock.now - timedelta(hours=1))
     assert kept.opened_at == kept.first_answer_at == kept.submitted_at == clock.now
-    assert kept.judge_next_at is None
+    assert kept.evaluate_next_at is None
     rows = newest_answers(any_clinic, form)
     assert {(found.channel, found.answered_by, found.at) for found in rows.values()} == {("phone", "helped", clock.now)}
     assert (rows["bleed"].value, rows["chest"].state) == (1, "skipped")
@@ -45,7 +45,7 @@ def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     assert "odor" not in rows
     assert "E04" in kept.unresolved
     (event,) = any_clinic.events("assessment.entered")
-    assert event.new["mode"] == "phone"
+    assert event.new["completion_mode"] == "phone"
 
 
 def test_it_is_judged_at_once_and_mailed(any_clinic, clock):
@@ -217,10 +217,10 @@ def test_after_the_withdrawal_only_its_own_form_may_be_entered(clinic, clock):
     lines = {line.kind: line for line in clinic.rows(ExpectedForm) if line.instrument == "qlq_c30"}
     assert set(lines) == {"withdrawal"}
     with pytest.raises(NotFound):
-        enter_form(clinic, expected_id=lines["withdrawal"].id)
+        enter_form(clinic, expected_form_id=lines["withdrawal"].id)
     form = enter_form(clinic, instrument="qlq_c30", given=QLQ)
     assert read_form(clinic, form).visit == "withdrawal"
-    assert {line.kind: line.assessment_id for line in clinic.rows(ExpectedForm) if line.served_at} == {
+    assert {line.kind: line.assessment_id for line in clinic.rows(ExpectedForm) if line.received_at} == {
         "withdrawal": form
     }
     with pytest.raises(NotAllowed):

@@ -89,7 +89,7 @@ def test_an_emergency_leads_to_its_alert_and_says_what_to_do(
     assert "Answered 08:30" in desk.page
     assert "entered by Coordinator, 09:00" in desk.page
     (form,) = forms(app_context, seeded)
-    assert (form.mode, form.language, form.identified_by) == ("phone", "zh_Hans", "staff")
+    assert (form.completion_mode, form.language, form.identified_by) == ("phone", "zh_Hans", "staff")
     kept = stored(app_context)
     assert (kept["bleed"], kept["hearing"], kept["tinnitus"], kept["weight"]) == (4, 2, 0, "30.0")
     assert "breath" not in kept

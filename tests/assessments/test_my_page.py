@@ -112,7 +112,7 @@ def test_it_names_no_person(phone: ParticipantBrowser, app_context: AppContext, 
         open_by_link(phone, seeded.chinese.checkin),
         open_by_card(phone, app_context, seeded, seeded.chinese.id),
     ):
-        for secret in (seeded.chinese.study_number, factories.PHONES["zh_Hans"], factories.PIN, "鼻咽"):
+        for secret in (seeded.chinese.participant_number, factories.PHONES["zh_Hans"], factories.PIN, "鼻咽"):
             assert secret not in phone.page
 
 
@@ -263,7 +263,7 @@ def test_something_wrong_now_starts_a_check_in_outside_the_plan(
     assert "现在不舒服？告诉我们" in phone.page
     assert 'href="tel:120"' in phone.page
     with unit_of_work(app_context) as work:
-        before = [(row.id, row.served_at, row.assessment_id) for row in work.session.scalars(select(ExpectedForm))]
+        before = [(row.id, row.received_at, row.assessment_id) for row in work.session.scalars(select(ExpectedForm))]
     answer = phone.post(at, do="fill", form="npc_checkin")
     new = forms_of(app_context, seeded.chinese.id)[-1]
     assert answer.headers["Location"] == f"/f/{new.ref}"
@@ -273,7 +273,7 @@ def test_something_wrong_now_starts_a_check_in_outside_the_plan(
     assert phone.shown == "bleed"
     with unit_of_work(app_context) as work:
         assert before == [
-            (row.id, row.served_at, row.assessment_id) for row in work.session.scalars(select(ExpectedForm))
+            (row.id, row.received_at, row.assessment_id) for row in work.session.scalars(select(ExpectedForm))
         ]
     # A second press leads to the same form.
     assert phone.post(at, do="fill", form="npc_checkin").headers["Location"] == f"/f/{new.ref}"
@@ -294,7 +294,7 @@ def test_the_next_time_is_told_with_its_length(
     with unit_of_work(app_context) as work:
         rows = work.session.scalars(select(ExpectedForm).where(ExpectedForm.participant_id == seeded.chinese.id)).all()
         for row in rows:
-            row.opens_at, row.served_at = clock.now + timedelta(days=3), None
+            row.opens_at, row.received_at = clock.now + timedelta(days=3), None
         minutes = sum(app_context.catalogue.words[row.instrument, "zh_Hans"].minutes for row in rows)
     open_by_card(phone, app_context, seeded, seeded.chinese.id)
     assert "3月5日星期四起" in phone.page

@@ -27,7 +27,7 @@ def test_paper_that_agrees_is_kept_as_compared(any_clinic, clock):
     clock.move(hours=1)
     assert verify_form(any_clinic, form) is False
     kept = read_form(any_clinic, form)
-    assert (kept.checked_by, kept.checked_at) == (any_clinic.investigator.id, clock.now)
+    assert (kept.verified_by, kept.verified_at) == (any_clinic.investigator.id, clock.now)
     # Only one audit entry.
     assert count_rows(any_clinic) == [*before[:-1], before[-1] + 1]
     assert len(any_clinic.events("assessment.checked")) == 1
@@ -79,7 +79,7 @@ def test_a_bad_correction_changes_nothing(clinic, clock, corrections, reason, fi
         verify_form(clinic, form, reason=reason, **corrections)
     assert refused.value.details["fields"] == fields
     assert count_rows(clinic) == before
-    assert read_form(clinic, form).checked_at is None
+    assert read_form(clinic, form).verified_at is None
 
 
 def test_only_paper_is_verified_by_another_person_and_only_once(any_clinic, clock):

@@ -46,7 +46,7 @@ def test_any_other_text_waits_for_a_reader_and_wishes_still_count(clinic: Clinic
     texter = TextingPhone(clinic.app_context)
     for text in ("0", "HELP", "语言", "STOP", "START"):
         texter.write(text)
-    assert [row.what for row in clinic.rows(IncomingMessage)] == ["text", "command", "text", "command", "command"]
+    assert [row.kind for row in clinic.rows(IncomingMessage)] == ["text", "command", "text", "command", "command"]
     assert texter.kinds == ["help_contact", "stopped", "started"]
 
 
@@ -143,7 +143,7 @@ def test_no_hours_and_no_first_aid_of_another_study_are_shown(clinic: Clinic, ap
             pages.append(phone.page)
         for page in pages:
             assert other.hours not in page
-            assert other.readers not in page
+            assert other.study_team not in page
             assert ", ." not in page
             assert "，。" not in page
         assert words.advice.keys() == other.advice.keys()

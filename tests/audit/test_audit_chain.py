@@ -19,7 +19,11 @@ def write(app_context: AppContext, number: int = 5) -> None:
     """Write this many audit entries about a participant, with values of every kind."""
     with form_browser.unit_of_work(app_context) as work:
         person = work.session.scalar(select(Participant)) or Participant(
-            plan="npc_reirradiation", study_number="N-1", language="en", time_zone="Asia/Shanghai", enrolled_at=work.now
+            plan="npc_reirradiation",
+            participant_number="N-1",
+            language="en",
+            time_zone="Asia/Shanghai",
+            enrolled_at=work.now,
         )
         work.session.add(person)
         for each in range(number):
@@ -40,7 +44,7 @@ def check(app_context: AppContext) -> audit_chain.ChainVerification:
 def tamper(app_context: AppContext, sql: str) -> None:
     """Change rows as the database's owner could: disable the triggers first."""
     with app_context.engine.begin() as connection:
-        for table in ("event", "seal"):
+        for table in ("audit_entry", "seal"):
             if app_context.engine.dialect.name == "postgresql":
                 connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_stays ON {table}"))
             else:
@@ -101,23 +105,23 @@ def test_more_events_than_a_batch_are_sealed_in_order(app_context):
     ("sql", "sentence"),
     [
         (
-            "UPDATE event SET action = 'other' WHERE id = 3",
+            "UPDATE audit_entry SET action = 'other' WHERE id = 3",
             "Audit entry 3, sealed at position 3, differs from what was sealed.",
         ),
         (
-            "UPDATE event SET reason = '' WHERE id = 1",
+            "UPDATE audit_entry SET reason = '' WHERE id = 1",
             "Audit entry 1, sealed at position 1, differs from what was sealed.",
         ),
         (
-            "UPDATE event SET actor_id = 9 WHERE id = 5",
+            "UPDATE audit_entry SET actor_id = 9 WHERE id = 5",
             "Audit entry 5, sealed at position 5, differs from what was sealed.",
         ),
         (
-            "UPDATE event SET new = NULL WHERE id = 2",
+            "UPDATE audit_entry SET new = NULL WHERE id = 2",
             "Audit entry 2, sealed at position 2, differs from what was sealed.",
         ),
         (
-            "UPDATE event SET at = '2026-03-02 01:00:01' WHERE id = 2",
+            "UPDATE audit_entry SET at = '2026-03-02 01:00:01' WHERE id = 2",
             "Audit entry 2, sealed at position 2, differs from what was",
         ),
         ("DELETE FROM seal WHERE position = 1", "Position 1 of the chain is missing; position 2 follows."),
@@ -144,12 +148,12 @@ def test_an_event_that_is_gone_is_found(any_app_context):
     seal(any_app_context)
     if any_app_context.engine.dialect.name == "postgresql":
         tamper(any_app_context, "ALTER TABLE seal DROP CONSTRAINT fk_seal_event_id")
-        tamper(any_app_context, "DELETE FROM event WHERE id = 3")
+        tamper(any_app_context, "DELETE FROM audit_entry WHERE id = 3")
     else:
         raw = any_app_context.engine.raw_connection()
         raw.execute("PRAGMA foreign_keys=OFF")
-        raw.execute("DROP TRIGGER event_stays_delete")
-        raw.execute("DELETE FROM event WHERE id = 3")
+        raw.execute("DROP TRIGGER audit_entry_stays_delete")
+        raw.execute("DELETE FROM audit_entry WHERE id = 3")
         raw.close()
     assert "Audit entry 3, sealed at position 3, is missing." in check(any_app_context).problems
 
@@ -199,15 +203,15 @@ def test_many_sealers_and_writers_at_once_make_one_chain(any_app_context):
     found = check(any_app_context)
     assert (found.sealed, found.unsealed, found.problems) == (110, 0, [])
     with form_browser.unit_of_work(any_app_context) as work:
-        assert work.session.scalar(select(func.count(func.distinct(Seal.event_id)))) == 110
+        assert work.session.scalar(select(func.count(func.distinct(Seal.audit_entry_id)))) == 110
 
 
-@pytest.mark.parametrize("table", ["event", "seal"])
+@pytest.mark.parametrize("table", ["audit_entry", "seal"])
 @pytest.mark.parametrize("sql", ["UPDATE {} SET {}", "DELETE FROM {}"])
 def test_the_database_itself_refuses_to_change_or_delete(any_app_context, table, sql):
     write(any_app_context, 1)
     seal(any_app_context)
-    change = {"event": "reason = 'x'", "seal": "digest = 'x'"}[table]
+    change = {"audit_entry": "reason = 'x'", "seal": "digest = 'x'"}[table]
     with any_app_context.engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
         connection.execute(text(sql.format(table, change)))
 
@@ -217,7 +221,7 @@ def test_what_is_rolled_back_leaves_no_event(any_app_context):
         pass
 
     with pytest.raises(Stop), form_browser.unit_of_work(any_app_context) as work:
-        person = Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
+        person = Participant(plan="p", participant_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
         work.session.add(person)
         work.record("participant.enrolled", person)
         raise Stop

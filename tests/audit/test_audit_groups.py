@@ -42,7 +42,7 @@ def test_each_named_action_is_one_that_is_recorded_and_is_in_one_group() -> None
     assert set(named) <= set(SENTENCES)
     assert list(GROUP_WORDS) == list(GROUPS)
     # What a person decided or signed is never hidden by default.
-    for action in ("alert.closed", "correction.approved", "decision.made", "freeze.set", "signature.given"):
+    for action in ("alert.closed", "data_correction.approved", "signed_decision.made", "freeze.set", "signature.given"):
         assert audit_groups.group_of(action) == audit_groups.CHANGES
     assert audit_groups.group_of("something.new") == audit_groups.CHANGES
 

@@ -90,8 +90,8 @@ def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, 
     desk.post(PATH, do="verify")
     assert "entries since the last verification (position" in desk.page
     with app_context.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER event_stays_update")
-        connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
+        connection.exec_driver_sql("DROP TRIGGER audit_entry_stays_update")
+        connection.exec_driver_sql("UPDATE audit_entry SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
     assert "Audit entry 2, sealed at position 2, differs from what was sealed." in desk.page
 
@@ -99,25 +99,25 @@ def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, 
 @pytest.mark.parametrize(
     ("action", "new", "said"),
     [
-        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("决定事项：溃疡", "决定：暂停")),
+        ("signed_decision.made", {"about": "ulcer", "choice": "pause"}, ("决定事项：溃疡", "决定：暂停")),
         (
             "endoscopy.done",
-            {"done_on": "2026-03-02", "result": "necrosis", "grade": 3},
+            {"done_on": "2026-03-02", "result": "necrosis", "ctcae_grade": 3},
             ("内镜检查结果：坏死", "分级：3"),
         ),
         ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("处理结果：门诊处理",)),
         (
             "adverse_event.recorded",
-            {"term": "epistaxis", "onset": "2026-03-02"},
+            {"ctcae_term": "epistaxis", "onset": "2026-03-02"},
             ("术语：鼻出血", "开始日期：2026-03-02"),
         ),
         (
             "grading.signed",
-            {"grade": None, "serious": False, "none": "no_symptom"},
+            {"ctcae_grade": None, "serious": False, "none_reason": "no_symptom"},
             ("严重（SAE）：否", "没有这个症状"),
         ),
         ("assessment.issued", {"visit": "rt_week.15"}, ("访视：放疗第15次",)),
-        ("circumstance.set", {"ulcer_status": "confirmed"}, ("溃疡：确诊溃疡",)),
+        ("clinical_fact.set", {"ulcer_status": "confirmed"}, ("溃疡：确诊溃疡",)),
     ],
 )
 def test_what_clinicians_did_is_told_in_the_readers_words(

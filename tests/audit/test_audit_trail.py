@@ -36,7 +36,7 @@ def test_old_and_new_answers_stand_in_words(any_clinic):
     assert newest.is_item
     assert newest.old != newest.new
     assert "?" in newest.key
-    assert lines[0].study_number == "NPC-001"
+    assert lines[0].participant_number == "NPC-001"
     assert lines[0].ref == any_clinic.checkin.ref
 
 
@@ -153,10 +153,10 @@ def test_what_was_changed_is_named_and_looked_at_again_the_next_time(any_clinic)
     checked(any_clinic, most=5)
     with any_clinic.app_context.engine.begin() as connection:
         if any_clinic.app_context.engine.dialect.name == "postgresql":
-            connection.execute(text("ALTER TABLE event DISABLE TRIGGER ALL"))
+            connection.execute(text("ALTER TABLE audit_entry DISABLE TRIGGER ALL"))
         else:
-            connection.execute(text("DROP TRIGGER event_stays_update"))
-        connection.execute(text("UPDATE event SET reason = 'x' WHERE id = 7"))
+            connection.execute(text("DROP TRIGGER audit_entry_stays_update"))
+        connection.execute(text("UPDATE audit_entry SET reason = 'x' WHERE id = 7"))
     for _twice in range(2):
         found = checked(any_clinic)
         assert found.after == 5

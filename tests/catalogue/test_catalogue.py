@@ -57,7 +57,7 @@ def test_the_questionnaire_is_version_three():
     assert QLQ.summary is not None
     assert len(QLQ.summary.scales) == 13
     assert not {"QL", "FI"} & set(QLQ.summary.scales)
-    assert [item.recall for item in QLQ.items.values()] == [""] * 5 + ["days7"] * 25
+    assert [item.recall_period for item in QLQ.items.values()] == [""] * 5 + ["days7"] * 25
 
 
 def test_the_check_in_is_that_of_clinical_md():
@@ -125,7 +125,7 @@ BROKEN = [
     (CHECKIN_FILE, "kind: list, items: [other7]", "items: [other7]", "pages.other7", "list page"),
     (CHECKIN_FILE, "block_a: [bleed,", "block_a: [blood,", "groups.block_a", "“blood”"),
     (CHECKIN_FILE, "  short:\n    [bleed,", "  short:\n    [blood,", "page_sets.short", "“blood”"),
-    (CHECKIN_FILE, "  breath: {", "  bleed: {recall: now, codes: [0]}\n  breath: {", "line 1", "appears twice"),
+    (CHECKIN_FILE, "  breath: {", "  bleed: {recall_period: now, codes: [0]}\n  breath: {", "line 1", "appears twice"),
     (CHECKIN_FILE, "channels:", "chanels:", "chanels", "Extra"),
     (CHECKIN_FILE, "sms_pages: short", "sms_pages: long", "sms_pages", "“long”"),
     (CHECKIN_FILE, "sms_pages: short\n", "", "sms_pages", "needs sms_pages"),
@@ -153,7 +153,7 @@ BROKEN = [
     (ZH, "      4: 很多（满口", "      5: 很多（满口", "items.bleed.options.5", "no option 5"),
     (ZH, "short: 出血\n", "short: ' '\n", "items.bleed.short", "empty"),
     (ZH, "short: 出血\n", "short: <b>出血</b>\n", "items.bleed.short", "markup"),
-    (ZH, "now: 现在, ", "", "recalls", "“now”"),
+    (ZH, "now: 现在, ", "", "recall_periods", "“now”"),
     (ZH, "options: severity3", "options: severity9", "items.palp.options", "severity9"),
     (ZH, "language: zh_Hans", "language: zh", "language", "zh_Hans"),
     (ZH, "instrument: npc_checkin", "instrument: qlq_c30", "instrument", "qlq_c30"),
@@ -253,7 +253,7 @@ def test_the_checksum_follows_every_character():
     item = words.items["bleed"]
     for other in (
         replace(words, title=words.title + "。"),
-        replace(words, recalls={**words.recalls, "now": "此刻"}),
+        replace(words, recall_periods={**words.recall_periods, "now": "此刻"}),
         replace(words, items={**words.items, "bleed": replace(item, hint=".")}),
         replace(words, items={**words.items, "bleed": replace(item, options={**item.options, 0: "无"})}),
     ):
@@ -285,7 +285,7 @@ def filled(**changed):
     lines = []
     for line in template_csv(QLQ, "zh_Hans").splitlines():
         item, code, _, _ = line.split(",")
-        key = code if item in ("licence", "form", "recall") else "_".join(filter(None, (item, code)))
+        key = code if item in ("licence", "form", "recall_period") else "_".join(filter(None, (item, code)))
         text = {**FIELDS, **changed}.get(key, f"题{key}" if key != "item_code" else "text")
         if text is not None:
             lines.append(f"{item},{code},{text},{'short' if key == 'item_code' else ''}")
@@ -306,7 +306,12 @@ def test_the_template_has_one_row_for_each_item_and_option():
 def test_a_filled_template_is_read(change):
     words = parse_csv(QLQ, "zh_Hans", change(filled()), TODAY)
     assert words.licence.languages == ("zh_Hans", "en")
-    assert (words.status, words.title, words.minutes, words.recalls["days7"]) == ("licensed", "问卷", 10, "过去一周")
+    assert (words.status, words.title, words.minutes, words.recall_periods["days7"]) == (
+        "licensed",
+        "问卷",
+        10,
+        "过去一周",
+    )
     item = words.items["Q1"]
     assert (item.question, item.short, item.options[4]) == ("题Q1", "题Q1", "题Q1_4")
     assert words.checksum == parse_csv(QLQ, "zh_Hans", filled(), TODAY).checksum
@@ -326,7 +331,7 @@ def test_the_middle_of_a_long_scale_may_stay_without_text():
         ({"Q7_3": None}, "option 3 of “Q7” is missing"),
         ({"Q7_3": ""}, "items.Q7.options.3: The text is empty"),
         ({"Q29_7": ""}, "items.Q29.options.7"),
-        ({"days7": ""}, "recalls.days7"),
+        ({"days7": ""}, "recall_periods.days7"),
         ({"holder": ""}, "licence,holder"),
         ({"expires": None}, "licence,expires"),
         ({"expires": "31.12.2027"}, "not a date"),
@@ -356,7 +361,7 @@ def test_a_wording_file_that_is_not_whole_is_refused(changed, says):
         ("Q7,,再,", "appears twice"),
         ("Q99,1,多,", "“Q99”"),
         ("licence,colour,red,", "licence,colour"),
-        ("recall,days9,九天,", "“days9”"),
+        ("recall_period,days9,九天,", "“days9”"),
         ("Q7,5," + "长" * 3000 + ",", "2000"),
     ],
 )

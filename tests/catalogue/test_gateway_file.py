@@ -22,7 +22,7 @@ provider: twilio
 links: yes
 templates_only: no
 templates:
-  - {{message: invitation_code, language: en, id: T1, text: "{TEXT}", hash: {text_hash(TEXT)}}}
+  - {{message: form_message_code, language: en, id: T1, text: "{TEXT}", hash: {text_hash(TEXT)}}}
 """
 
 
@@ -39,7 +39,7 @@ def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
     path = tmp_path / "gateway.yaml"
     path.write_text(SMALL, encoding="utf-8")
     assert read_gateway(path, "twilio") == SmsGateway(
-        provider="twilio", per_day=PER_DAY, templates=(ApprovedText("invitation_code", "en", "T1", TEXT),)
+        provider="twilio", per_day=PER_DAY, templates=(ApprovedText("form_message_code", "en", "T1", TEXT),)
     )
 
 
@@ -51,7 +51,7 @@ def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
         ("links: yes", "link: yes", "links", "Field required"),
         ("links: yes", "links: yes\nper_day: 0", "per_day", "greater than or equal to 1"),
         ("links: yes", "links: yes\nidentical_per_day: 0", "identical_per_day", "greater than or equal to 1"),
-        ("Type ${code} there.", "Type ${code} here.", "templates.0 (invitation_code, en, T1)", "edited"),
+        ("Type ${code} there.", "Type ${code} here.", "templates.0 (form_message_code, en, T1)", "edited"),
         ("id: T1", "id: ''", "templates.0.id", "at least 1"),
         (text_hash(TEXT), "abc", "templates.0.hash", "pattern"),
         ("language: en", "language: English!", "templates.0.language", "pattern"),

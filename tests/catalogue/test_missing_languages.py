@@ -117,16 +117,16 @@ def test_what_is_gone_is_shown_by_its_name(catalogue: Catalogue) -> None:
     plan = catalogue.plan_words["gone_plan", "en"]
     assert (plan.title, plan.rules["U01"], plan.visit("week", 3)) == ("gone_plan", "U01", "week 3")
     # Who reads the answers of another study, and when, is not said.
-    assert (plan.readers, plan.hours) == ("", "")
+    assert (plan.study_team, plan.hours) == ("", "")
     assert catalogue.plan_words.get(("gone_plan", "en")) is None
     assert ("gone_plan", "en") not in catalogue.plan_words
     assert catalogue.plan_or_none("gone_plan") is None
     shown = catalogue.shown_plan("gone_plan")
-    assert (shown.version, shown.rules, shown.calendar) == ("", (), None)
+    assert (shown.version, shown.rules, shown.visit_schedule) == ("", (), None)
     # Nothing by which a form is issued or judged, and no telephone number of another study.
     assert (shown.instruments, shown.idle_minutes, shown.checkin) == ((), (), "")
     settings = shown.settings
-    assert (settings.hotline, settings.hotline_shown, settings.administrator, dict(settings.sender)) == ("", "", "", {})
+    assert (settings.hotline, settings.hotline_shown, settings.it_department, dict(settings.sender)) == ("", "", "", {})
     assert settings.emergency == catalogue.plans[PLAN].settings.emergency
     assert catalogue.shown_instrument("gone_instrument").items == {}
     assert catalogue.term_words["en"]["gone_term"].name == "gone_term"

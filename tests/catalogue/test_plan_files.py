@@ -81,7 +81,7 @@ def test_an_idle_form_is_judged_at_every_moment_that_a_rule_waits_for():
 
 
 def test_the_escalation_steps_of_an_emergency():
-    steps = [(step.minutes, step.to, step.channel) for step in PLAN.ladder if step.level is Level.EMERGENCY]
+    steps = [(step.minutes, step.to, step.channel) for step in PLAN.escalation_steps if step.level is Level.EMERGENCY]
     assert steps == [
         (0, ("on_call", "investigator"), "email"),
         (15, ("on_call", "investigator"), "email"),
@@ -91,7 +91,7 @@ def test_the_escalation_steps_of_an_emergency():
 
 
 def test_the_escalation_steps_of_an_urgent_alert():
-    steps = [step for step in PLAN.ladder if step.level is Level.URGENT]
+    steps = [step for step in PLAN.escalation_steps if step.level is Level.URGENT]
     assert [(step.name, step.to, step.working_hours, step.next_day) for step in steps] == [
         ("0m", ("on_call", "investigator"), 0, None),
         ("4h", ("on_call",), 4, time(12)),
@@ -173,24 +173,34 @@ def test_a_grade_is_only_ever_suspected():
         ),
         ("  to: watch", "  to: urgent", "lowering D1", "It must lower to a lower level, and never lower an emergency"),
         ("  id: D1", "  id: U01", "lowering U01", "same id"),
-        ("to: [backup]", "to: [director]", "ladder.", "'backup'"),
+        ("to: [backup]", "to: [director]", "escalation_steps.", "'backup'"),
         (
             "- {level: watch, minutes: 0, to: [coordinator], channel: digest}",
             "- {level: watch, minutes: 5, to: [coordinator], channel: email}",
-            "ladder",
+            "escalation_steps",
             "Level watch notifies nobody at minute 0",
         ),
-        ("{level: watch, minutes: 0,", "{level: watch, minutes: 5,", "ladder", "it can only be used at minute 0"),
-        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "ladder", "write one of them"),
-        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "ladder", "write one of them"),
-        ("minutes: 15,", 'minutes: 15, next_day: "12:00",', "ladder", "next_day can be used only with working_hours"),
-        ("minutes: 30,", "minutes: 15,", "ladder", "at the same time"),
+        (
+            "{level: watch, minutes: 0,",
+            "{level: watch, minutes: 5,",
+            "escalation_steps",
+            "it can only be used at minute 0",
+        ),
+        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "escalation_steps", "write one of them"),
+        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "escalation_steps", "write one of them"),
+        (
+            "minutes: 15,",
+            'minutes: 15, next_day: "12:00",',
+            "escalation_steps",
+            "next_day can be used only with working_hours",
+        ),
+        ("minutes: 30,", "minutes: 15,", "escalation_steps", "at the same time"),
         ('closes: "17:30"', 'closes: "7:30"', "settings.closes", "is not after the opening time"),
-        ("minutes: 15", "minutes: 40", "ladder", "order of time"),
+        ("minutes: 15", "minutes: 40", "escalation_steps", "order of time"),
         (
             "{level: urgent, minutes: 0, to: [on_call, investigator], channel: email}",
             "{level: urgent, minutes: 0, to: [on_call], channel: digest}",
-            "ladder",
+            "escalation_steps",
             "is too urgent for the daily digest",
         ),
         ("instruments: [npc_checkin, qlq_c30]", "instruments: [npc_checkin, other]", "instruments", "“other”"),
@@ -241,7 +251,7 @@ def test_a_dubious_plan_is_refused_with_its_place(tmp_path, old, new, where, par
         (lambda data: data.update(plan="other"), "plan_version", "is for other"),
         (lambda data: data.update(language="fr"), "language", "“fr”"),
         (lambda data: data.update(hours="9:00-17:00"), "hours", "8:00 to 17:30"),
-        (lambda data: data.pop("readers"), "readers", "required"),
+        (lambda data: data.pop("study_team"), "study_team", "required"),
     ],
 )
 def test_dubious_words_are_refused_with_their_place(tmp_path, change, where, part):
@@ -266,30 +276,30 @@ def test_a_plan_under_another_name_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "where", "sentence"),
     [
-        ("{bleed: 4, bleed_now: 1}", "{bleeding: 4}", "drill.answers.bleeding", "no item of this name"),
-        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "drill.answers.bleed", "7 is not a possible answer to bleed"),
-        ("{bleed: 4, bleed_now: 1}", "{bleed: 2, bleed_now: 1}", "drill.answers", "must be an emergency"),
-        ("{bleed: 4, bleed_now: 1}", "{}", "drill.answers", ""),
+        ("{bleed: 4, bleed_now: 1}", "{bleeding: 4}", "test_alert.answers.bleeding", "no item of this name"),
+        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "test_alert.answers.bleed", "7 is not a possible answer to bleed"),
+        ("{bleed: 4, bleed_now: 1}", "{bleed: 2, bleed_now: 1}", "test_alert.answers", "must be an emergency"),
+        ("{bleed: 4, bleed_now: 1}", "{}", "test_alert.answers", ""),
         (
             "confirm_minutes: 60, instrument: npc_checkin",
             "confirm_minutes: 60, instrument: sf_36",
-            "drill",
+            "test_alert",
             "is not a known instrument of this plan",
         ),
         (
             'weekday: wednesday, at: "10:00"',
             'weekday: wednesday, at: "7:59"',
-            "drill.at",
+            "test_alert.at",
             "must start and be confirmed (60 minutes) within working hours",
         ),
         (
             'weekday: wednesday, at: "10:00"',
             'weekday: wednesday, at: "16:31"',
-            "drill.at",
+            "test_alert.at",
             "must start and be confirmed (60 minutes) within working hours",
         ),
-        ('weekday: wednesday, at: "10:00"', 'weekday: sunday, at: "10:00"', "drill.weekday", ""),
-        ("confirm_minutes: 60", "confirm_minutes: 0", "drill.confirm_minutes", ""),
+        ('weekday: wednesday, at: "10:00"', 'weekday: sunday, at: "10:00"', "test_alert.weekday", ""),
+        ("confirm_minutes: 60", "confirm_minutes: 0", "test_alert.confirm_minutes", ""),
     ],
 )
 def test_an_invalid_test_alert_is_refused(tmp_path, old, new, where, sentence):
@@ -310,37 +320,42 @@ def test_a_test_alert_is_as_the_file_says(tmp_path):
     latest = read_plan(changed(tmp_path, 'at: "10:00"', 'at: "16:30"'), KNOWN)
     assert latest.test_alert_settings is not None
     assert latest.test_alert_settings.at == time(16, 30)
-    none = changed(tmp_path, "drill: {weekday", "# drill: {weekday")
+    none = changed(tmp_path, "test_alert:\n  {weekday", "# {weekday")
     assert read_plan(none, KNOWN).test_alert_settings is None
 
 
 @pytest.mark.parametrize(
     ("old", "new", "where", "sentence"),
     [
-        ("treated: induction_day1", "treated: first_day", "stopping.treated", "The visit schedule has no anchor “"),
-        ("decision: cr_decision", "decision: ct", "stopping.decision", "The visit schedule has no anchor “"),
-        ("ulcers: 3, of_first: 10", "ulcers: 11, of_first: 10", "stopping.steps pause_study", "cannot be reached"),
-        ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 24", "stopping.steps stop_study", "cannot be reached"),
+        (
+            "treated: induction_day1",
+            "treated: first_day",
+            "stopping_rule.treated",
+            "The visit schedule has no anchor “",
+        ),
+        ("decision: cr_decision", "decision: ct", "stopping_rule.decision", "The visit schedule has no anchor “"),
+        ("ulcers: 3, of_first: 10", "ulcers: 11, of_first: 10", "stopping_rule.steps pause_study", "cannot be reached"),
+        ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 24", "stopping_rule.steps stop_study", "cannot be reached"),
         (
             "ulcers: 6, of_first: 23",
             "ulcers: 3, of_first: 23",
-            "stopping.steps stop_study",
+            "stopping_rule.steps stop_study",
             "Steps must be in ascending order",
         ),
         (
             "ulcers: 6, of_first: 23",
             "ulcers: 6, of_first: 9",
-            "stopping.steps stop_study",
+            "stopping_rule.steps stop_study",
             "Steps must be in ascending order",
         ),
-        ("id: stop_study", "id: pause_study", "stopping.steps pause_study", "This name is already used"),
-        ("id: stop_study", "id: cleared", "stopping.steps cleared", "This name is already used"),
-        ("  grade: 3", "  grade: 6", "stopping.grade", ""),
-        ("ulcers: 3, of_first", "ulcers: 0, of_first", "stopping.steps", ""),
+        ("id: stop_study", "id: pause_study", "stopping_rule.steps pause_study", "This name is already used"),
+        ("id: stop_study", "id: cleared", "stopping_rule.steps cleared", "This name is already used"),
+        ("  ctcae_grade: 3", "  ctcae_grade: 6", "stopping_rule.ctcae_grade", ""),
+        ("ulcers: 3, of_first", "ulcers: 0, of_first", "stopping_rule.steps", ""),
         (
             "sets: {ulcer_status: confirmed}",
             "sets: {ulcer_status: suspected}",
-            "stopping",
+            "stopping_rule",
             "It counts confirmed ulcers, but the visit schedule has no anchor that confirms one",
         ),
     ],
@@ -353,20 +368,26 @@ def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, se
 
 
 def test_a_term_without_grades_is_refused():
-    rule = PLAN.stopping
+    rule = PLAN.stopping_rule
     assert rule is not None
     with pytest.raises(CatalogueError, match="no term “ulcer”"):
-        check_terms(Path("terms.yaml"), replace(rule, terms=("ulcer",)), TermList("list", terms={"headache": HEADACHE}))
+        check_terms(
+            Path("terms.yaml"), replace(rule, ctcae_terms=("ulcer",)), TermList("list", terms={"headache": HEADACHE})
+        )
     check_terms(Path("terms.yaml"), None, TermList())
 
 
 def test_the_stopping_rule_is_what_stands_in_the_file_and_a_demonstration():
-    rule = PLAN.stopping
+    rule = PLAN.stopping_rule
     assert rule is not None
-    assert (rule.demonstration, rule.of, rule.grade) == (True, 23, 3)
-    assert rule.terms == ("pharyngeal_necrosis",)
+    assert (rule.demonstration, rule.of, rule.ctcae_grade) == (True, 23, 3)
+    assert rule.ctcae_terms == ("pharyngeal_necrosis",)
     assert [(step.id, step.ulcers, step.of_first) for step in rule.steps] == [
         ("pause_study", 3, 10),
         ("stop_study", 6, 23),
     ]
-    assert WORDS["en"].stopping.keys() == WORDS["zh_Hans"].stopping.keys() >= {"suspected", "stop_study", "response"}
+    assert (
+        WORDS["en"].stopping_rule.keys()
+        == WORDS["zh_Hans"].stopping_rule.keys()
+        >= {"suspected", "stop_study", "response"}
+    )

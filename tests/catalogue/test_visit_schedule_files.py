@@ -23,9 +23,9 @@ FILE = ROOT / "pro/data/plans/npc_reirradiation.yaml"
 def copied(tmp_path, old, new, source=FILE):
     """Return a copy of ``source`` with ``old`` replaced once.
 
-    The first ``old`` after the word "calendar:", or after the start.
+    The first ``old`` after the word "visit_schedule:", or after the start.
     """
-    head, mark, tail = source.read_text(encoding="utf-8").rpartition("\ncalendar:")
+    head, mark, tail = source.read_text(encoding="utf-8").rpartition("\nvisit_schedule:")
     assert old in tail, old
     copy = tmp_path / source.name
     copy.write_text(head + mark + tail.replace(old, new, 1), encoding="utf-8")
@@ -72,7 +72,7 @@ IMPOSSIBLE = [
         "visit after_rt_week",
         ", before it starts on day",
     ),
-    ("{first: 7, every: 7, last: 56}", "{first: 7, every: 0, last: 56}", "calendar.visits", "greater than 0"),
+    ("{first: 7, every: 7, last: 56}", "{first: 7, every: 0, last: 56}", "visit_schedule.visits", "greater than 0"),
     ("but_not: [70, 84]", "but_not: [71]", "visit maintenance_week", "there is no recurrence on day 71"),
     ("since: maintenance_cycle", "since: surgery", "visit maintenance_week", "“surgery”"),
     (
@@ -85,30 +85,35 @@ IMPOSSIBLE = [
     # Stops, periods, names.
     ("not_during: [ulcer]", "not_during: [fever]", "visit rt_week", "“fever” is not a period"),
     (
-        "outlives: [withdrawal]",
-        "outlives: [progression]",
+        "continues_after: [withdrawal]",
+        "continues_after: [progression]",
         "visit withdrawal",
-        "” is not in stops, so outlives is not needed",
+        "” is not in participation_end, so continues_after is not needed",
     ),
-    ("stops: [death, withdrawal]", "stops: [moving]", "calendar.stops", "“moving”"),
+    (
+        "participation_end: [death, withdrawal]",
+        "participation_end: [moving]",
+        "visit_schedule.participation_end",
+        "“moving”",
+    ),
     ("ends: [ulcer_cleared]", "ends: [ulcer_suspected]", "period ulcer", "Start and end cannot be the same anchor"),
     ("ulcer: {starts", "death: {starts", "period death", "same name"),
     ("id: before_rt", "id: baseline", "visit baseline", "Two visits have this id"),
-    ("apart: {qlq_c30: 7}", "apart: {sf_36: 7}", "calendar.apart", "“sf_36”"),
-    ("number: 11}", "number: 30}", "calendar.risk", "rt_fraction 30 does not exist"),
-    ("holidays: CN", "holidays: XX", "calendar.holidays", "“XX”"),
+    ("apart: {qlq_c30: 7}", "apart: {sf_36: 7}", "visit_schedule.apart", "“sf_36”"),
+    ("number: 11}", "number: 30}", "visit_schedule.risk", "rt_fraction 30 does not exist"),
+    ("holidays: CN", "holidays: XX", "visit_schedule.holidays", "“XX”"),
     # Messages.
-    ("hours: [0, 24, 48]", "hours: [0, 48, 24]", "calendar.reminders", "Reminders must be in ascending order"),
+    ("hours: [0, 24, 48]", "hours: [0, 48, 24]", "visit_schedule.reminders", "Reminders must be in ascending order"),
     ("hours: [0, 24, 48]", "hours: [0, 24, 80]", "visit decision_50gy", "after 80 hours would be sent after"),
     ("reminders_hours: [0, 4]", "reminders_hours: [0, 24]", "visit ulcer_daily", "has closed"),
     (
         'quiet_until: "8:00"',
         'quiet_until: "21:00"',
-        "calendar.reminders",
+        "visit_schedule.reminders",
         "The start and end of the quiet hours must differ",
     ),
-    ('due: "20:00", closes: "23:59"', 'due: "20:00", closes: "19:00"', "calendar.times", "then close"),
-    ("per_day: 3", "per_day: 0", "calendar.reminders.per_day", "greater than 0"),
+    ('due: "20:00", closes: "23:59"', 'due: "20:00", closes: "19:00"', "visit_schedule.times", "then close"),
+    ("per_day: 3", "per_day: 0", "visit_schedule.reminders.per_day", "greater than 0"),
 ]
 
 
@@ -135,21 +140,24 @@ def test_a_qlq_more_often_than_every_week_is_refused(tmp_path):
 def test_a_plan_may_have_no_calendar_and_then_its_words_name_no_visit(tmp_path):
     path = tmp_path / FILE.name
     # The stopping rule counts days of the visit schedule and is removed with it.
-    path.write_text(FILE.read_text(encoding="utf-8").partition("\nstopping:")[0], encoding="utf-8")
+    path.write_text(FILE.read_text(encoding="utf-8").partition("\nstopping_rule:")[0], encoding="utf-8")
     plan = read_plan(path, KNOWN)
-    assert plan.calendar is None
+    assert plan.visit_schedule is None
     with pytest.raises(CatalogueError, match="nothing with this name"):
         read_plan_words(ROOT / "translations/en/plans/npc_reirradiation.yaml", plan)
 
 
 def test_hours_are_read_as_times_of_the_day():
-    calendar = read_plan(FILE, KNOWN).calendar
-    assert calendar is not None
-    assert (calendar.reminder_rules.minutes, calendar.reminder_rules.stale_minutes) == ((0, 1440, 2880), 720)
-    assert calendar.visit("ulcer_daily").reminders == (0, 240)
-    assert calendar.anchors["rt_end"].defaults == ((0, AnchorPoint("rt_fraction", 28)),)
+    visit_schedule = read_plan(FILE, KNOWN).visit_schedule
+    assert visit_schedule is not None
+    assert (visit_schedule.reminder_rules.minutes, visit_schedule.reminder_rules.stale_minutes) == (
+        (0, 1440, 2880),
+        720,
+    )
+    assert visit_schedule.visit("ulcer_daily").reminders == (0, 240)
+    assert visit_schedule.anchors["rt_end"].defaults == ((0, AnchorPoint("rt_fraction", 28)),)
     with pytest.raises(KeyError):
-        calendar.visit("tea")
+        visit_schedule.visit("tea")
 
 
 @pytest.mark.parametrize("language", ["en", "zh_Hans"])

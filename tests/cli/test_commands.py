@@ -55,10 +55,7 @@ def test_help_says_one_sentence_for_every_command(app: Flask) -> None:
 
 def test_the_list_of_commands_says_what_each_command_says() -> None:
     """The list imports no command, so each line stands there a second time."""
-    said = {
-        name: DeferredCommand(name, *given, hidden=False).load().get_short_help_str(99)
-        for name, given in COMMANDS.items()
-    }
+    said = {name: DeferredCommand(name, *given).load().get_short_help_str(99) for name, given in COMMANDS.items()}
     assert {name: line for name, (_where, line) in COMMANDS.items()} == said
 
 
@@ -99,7 +96,7 @@ def test_production_does_not_start_and_says_why() -> None:
     command = [sys.executable, "-c", "import app; app.create_app()"]
     started = subprocess.run(command, cwd=ROOT, env=env, capture_output=True)
     assert started.returncode == 3
-    for name in (b"PRO_SECRET_KEY", b"PRO_DATA_KEYS", b"PRO_BASE_URL", b"PRO_MAIL", b"PRO_SMS"):
+    for name in (b"PRO_SECRET_KEY", b"PRO_DATA_KEYS", b"PRO_BASE_URL", b"PRO_EMAIL", b"PRO_SMS"):
         assert name in started.stderr
 
 
@@ -121,7 +118,7 @@ def test_licensed_wording_is_checked_kept_and_listed(app: Flask, app_context: Ap
         assert words.items["Q17"].question == "words Q17"
         assert licensed_wording.is_licensed(work, words)
         assert session.query(LicensedWording).one().checksum == words.checksum
-        assert session.query(AuditEntry).filter_by(action="wording.loaded").one().reason == "agreement signed"
+        assert session.query(AuditEntry).filter_by(action="licensed_wording.loaded").one().reason == "agreement signed"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +178,7 @@ def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
 
 def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) -> None:
     email = seeded.staff["investigator"].email
-    put = run(app, "staff", "duty", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
+    put = run(app, "staff", "shift", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
     assert put.exit_code == 0, put.output
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
@@ -202,7 +199,7 @@ def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) ->
 def test_a_duty_that_cannot_be_is_refused_in_a_sentence(
     app: Flask, seeded: Study, who: str, place: str, day: str, until: str, words: str
 ) -> None:
-    refused = run(app, "staff", "duty", who, place, f"2026-03-{day}T08:00", f"2026-03-{until}T08:00")
+    refused = run(app, "staff", "shift", who, place, f"2026-03-{day}T08:00", f"2026-03-{until}T08:00")
     assert refused.exit_code == 1
     assert words in refused.output
     assert ("Nurse: 2026-03-02 00:00 to" in refused.output) == (place == "on_call")
@@ -222,7 +219,7 @@ def test_a_test_alert_started_by_hand_says_where_to_confirm_it(
     done = run(app, "test-alert")
     assert done.exit_code == 0, done.output
     assert "2 messages are queued." in done.output
-    assert "/staff/drills/1" in done.output
+    assert "/staff/test-alerts/1" in done.output
     refused = run(app, "test-alert", "--plan", "no_such_plan")
     assert refused.exit_code == 1
     assert "Unknown study" in refused.output

@@ -14,8 +14,8 @@ from pro.core.study_plan import VisitSchedule
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = read_plan(ROOT / "pro/data/plans/npc_reirradiation.yaml", read_instruments(ROOT / "pro/data/instruments"))
-assert PLAN.calendar is not None
-CALENDAR: VisitSchedule = PLAN.calendar
+assert PLAN.visit_schedule is not None
+CALENDAR: VisitSchedule = PLAN.visit_schedule
 SHANGHAI = "Asia/Shanghai"
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pro.core.sms_gateway import CODE_VARIANTS, FREE_TEXT_KINDS, ApprovedText, SmsGateway, TextNotAllowed, find_links
 
 ADDRESS = "https://epro.example.org"
-CODE = ApprovedText("invitation_code", "en", "T1", f"Go to {ADDRESS} and type ${{code}} there.")
+CODE = ApprovedText("form_message_code", "en", "T1", f"Go to {ADDRESS} and type ${{code}} there.")
 ALERTS = (
     ApprovedText("alert_sms", "en", "T2", f"Emergency alert, ${{at}}: {ADDRESS}/staff/"),
     ApprovedText("alert_sms", "en", "T3", f"Urgent alert, ${{at}}: {ADDRESS}/staff/"),
@@ -39,14 +39,14 @@ def test_what_is_a_link(text: str, found: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("message", "text", "params", "outcome"),
     [
-        ("invitation_code", f"Go to {ADDRESS} and type ABCD-EFGH there.", {"code": "ABCD-EFGH"}, "T1"),
+        ("form_message_code", f"Go to {ADDRESS} and type ABCD-EFGH there.", {"code": "ABCD-EFGH"}, "T1"),
         ("alert_sms", f"Emergency alert, 14:05: {ADDRESS}/staff/", {"at": "14:05"}, "T2"),
         ("alert_sms", f"Urgent alert, 14:05: {ADDRESS}/staff/", {"at": "14:05"}, "T3"),
         ("alert_sms", f"Urgent alert, 14:05: {ADDRESS}/staff/", {"at": "14:06"}, "text_differs"),
-        ("invitation_code", f"Go to {ADDRESS} and type ABCD-EFGH there!", {"code": "ABCD-EFGH"}, "text_differs"),
-        ("invitation_code", f"Go to {ADDRESS} and type ABCD-EFGH there. ", {"code": "ABCD-EFGH"}, "text_differs"),
-        ("invitation_code", f"Go to {ADDRESS} and type ABCD-EFGH there.", {}, "text_differs"),
-        ("invitation_code", f"Go to {ADDRESS} and type x.cn/1 there.", {"code": "x.cn/1"}, "link_not_allowed"),
+        ("form_message_code", f"Go to {ADDRESS} and type ABCD-EFGH there!", {"code": "ABCD-EFGH"}, "text_differs"),
+        ("form_message_code", f"Go to {ADDRESS} and type ABCD-EFGH there. ", {"code": "ABCD-EFGH"}, "text_differs"),
+        ("form_message_code", f"Go to {ADDRESS} and type ABCD-EFGH there.", {}, "text_differs"),
+        ("form_message_code", f"Go to {ADDRESS} and type x.cn/1 there.", {"code": "x.cn/1"}, "link_not_allowed"),
         ("safety", "Call 120.", {}, "not_registered"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_text_is_an_approved_one_or_is_not_sent(
 
 def test_another_language_is_another_text() -> None:
     with pytest.raises(TextNotAllowed, match="not_registered"):
-        MAINLAND.match("invitation_code", "zh_Hans", f"Go to {ADDRESS} and type A there.", {"code": "A"})
+        MAINLAND.match("form_message_code", "zh_Hans", f"Go to {ADDRESS} and type A there.", {"code": "A"})
 
 
 def test_where_free_texts_go_only_registered_kinds_are_compared() -> None:
@@ -71,7 +71,7 @@ def test_where_free_texts_go_only_registered_kinds_are_compared() -> None:
     assert free.match("staff_text", "en", "Come at eight.", {"text": "Come at eight."}) is None
     for message, text, why in (
         ("staff_text", "Look at example.org", "link_not_allowed"),
-        ("invitation_code", "Other", "text_differs"),
+        ("form_message_code", "Other", "text_differs"),
     ):
         with pytest.raises(TextNotAllowed, match=why):
             free.match(message, "en", text, {"code": "A"})
@@ -85,17 +85,17 @@ def test_without_a_file_everything_goes() -> None:
 @pytest.mark.parametrize(
     ("gateway", "message", "language", "takes"),
     [
-        (MAINLAND, "invitation_code", "en", True),
-        (MAINLAND, "invitation_code", "zh_Hans", False),
-        (MAINLAND, "invitation_code", "", True),
+        (MAINLAND, "form_message_code", "en", True),
+        (MAINLAND, "form_message_code", "zh_Hans", False),
+        (MAINLAND, "form_message_code", "", True),
         (MAINLAND, "staff_text", "en", False),
         (MAINLAND, "question", "", False),
-        (SmsGateway(links=False), "invitation", "en", False),
+        (SmsGateway(links=False), "form_message", "en", False),
         (SmsGateway(links=False), "reminder", "", False),
         (SmsGateway(links=False), "staff_text", "en", True),
         (
-            SmsGateway(templates_only=True, templates=(ApprovedText("invitation", "en", "T", "${link}"),)),
-            "invitation",
+            SmsGateway(templates_only=True, templates=(ApprovedText("form_message", "en", "T", "${link}"),)),
+            "form_message",
             "",
             True,
         ),
@@ -107,7 +107,7 @@ def test_what_may_be_offered(gateway: SmsGateway, message: str, language: str, t
 
 @given(text=st.text(), params=st.dictionaries(st.sampled_from(["code", "at", "text"]), st.text(max_size=20)))
 def test_a_text_that_was_not_approved_never_matches(text: str, params: dict[str, str]) -> None:
-    for message in ("invitation_code", "alert_sms", "safety"):
+    for message in ("form_message_code", "alert_sms", "safety"):
         try:
             found = MAINLAND.match(message, "en", text, params)
         except TextNotAllowed:

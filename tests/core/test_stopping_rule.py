@@ -20,7 +20,7 @@ from pro.core.clinical.stopping_rule import (
 RULE = StoppingRule(
     of=23,
     treated="induction_day1",
-    grade=3,
+    ctcae_grade=3,
     steps=(StoppingStep("pause", 3, 10), StoppingStep("stop", 6, 23)),
     decision="cr_decision",
     decision_days=7,

@@ -15,13 +15,13 @@ from pro.core.triage import test_alert_times
 
 SETTINGS = StudySettings("1", "1", "120", "1", "1", "", "8:00", "17:30", "Asia/Shanghai", True)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-DRILLING = WeeklyTestAlertSettings(2, time(10), 60, "npc_checkin", {"bleed": 4})
+TEST_ALERT_SETTINGS = WeeklyTestAlertSettings(2, time(10), 60, "npc_checkin", {"bleed": 4})
 
 
-def due(local: str, zone: str = "Asia/Shanghai", drilling: WeeklyTestAlertSettings = DRILLING) -> str:
+def due(local: str, zone: str = "Asia/Shanghai", alert_settings: WeeklyTestAlertSettings = TEST_ALERT_SETTINGS) -> str:
     """Return the week that may start at this local time; "" for none."""
     now = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))
-    turn = test_alert_times.due_test_alert(drilling, replace(SETTINGS, time_zone=zone), now)
+    turn = test_alert_times.due_test_alert(alert_settings, replace(SETTINGS, time_zone=zone), now)
     return turn.week if turn else ""
 
 
@@ -67,7 +67,7 @@ def test_when_a_turn_may_begin(local: str, week: str) -> None:
     ],
 )
 def test_any_weekday(weekday: int, local: str, week: str) -> None:
-    assert due(local, drilling=replace(DRILLING, weekday=weekday)) == week
+    assert due(local, alert_settings=replace(TEST_ALERT_SETTINGS, weekday=weekday)) == week
 
 
 @pytest.mark.parametrize(("day", "utc_hour"), [("2026-03-25", 9), ("2026-04-01", 8), ("2026-10-28", 9)])
@@ -76,7 +76,7 @@ def test_the_clock_is_the_studys_where_clocks_change(day: str, utc_hour: int) ->
     assert due(f"{day}T09:59", "Europe/Berlin") == ""
     assert due(f"{day}T10:00", "Europe/Berlin") != ""
     now = datetime.fromisoformat(f"{day}T10:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
-    turn = test_alert_times.due_test_alert(DRILLING, replace(SETTINGS, time_zone="Europe/Berlin"), now)
+    turn = test_alert_times.due_test_alert(TEST_ALERT_SETTINGS, replace(SETTINGS, time_zone="Europe/Berlin"), now)
     assert turn is not None
     assert turn.at == datetime.fromisoformat(f"{day}T{utc_hour:02}:00").replace(tzinfo=UTC)
 
@@ -89,7 +89,9 @@ def test_the_clock_is_the_studys_where_clocks_change(day: str, utc_hour: int) ->
 def test_a_turn_is_never_ahead_never_older_than_a_week_and_never_at_night(
     now: datetime, weekday: int, zone: str
 ) -> None:
-    turn = test_alert_times.due_test_alert(replace(DRILLING, weekday=weekday), replace(SETTINGS, time_zone=zone), now)
+    turn = test_alert_times.due_test_alert(
+        replace(TEST_ALERT_SETTINGS, weekday=weekday), replace(SETTINGS, time_zone=zone), now
+    )
     if turn is None:
         return
     local = now.astimezone(ZoneInfo(zone))

@@ -13,7 +13,7 @@ from tests.support.factories import PLAN
 
 def schedule(catalogue: Catalogue) -> VisitSchedule:
     """Return the visit schedule of the built-in plan."""
-    calendar = catalogue.plans[PLAN].calendar
+    calendar = catalogue.plans[PLAN].visit_schedule
     assert calendar is not None
     return calendar
 

@@ -23,7 +23,7 @@ from tests.support.scripted_sender import ScriptedSender
 
 NURSE, INVESTIGATOR, BACKUP = "nurse@example.org", "investigator@example.org", "coordinator@example.org"
 PHONE = "+8613700137000"
-REPEATED = ("alert_again", "alert_sms")
+REPEATED = ("alert_escalation", "alert_sms")
 
 
 def deliver(clinic: Clinic, sender: ScriptedSender | None = None) -> ScriptedSender:
@@ -56,11 +56,16 @@ def with_backup(clinic: Clinic, phone: str = PHONE) -> Clinic:
     return clinic
 
 
-FIRST = [("alert_again", NURSE), ("alert_again", INVESTIGATOR)]
-SECOND = [("alert_again", BACKUP)]
+FIRST = [("alert_escalation", NURSE), ("alert_escalation", INVESTIGATOR)]
+SECOND = [("alert_escalation", BACKUP)]
 THIRD = [("alert_sms", PHONE)]
 # After the last step everyone, by every channel that is set up.
-REPEAT = [("alert_again", NURSE), ("alert_again", INVESTIGATOR), ("alert_sms", PHONE), ("alert_again", BACKUP)]
+REPEAT = [
+    ("alert_escalation", NURSE),
+    ("alert_escalation", INVESTIGATOR),
+    ("alert_sms", PHONE),
+    ("alert_escalation", BACKUP),
+]
 
 
 # --- an emergency ----------------------------------------------------------------------------------------------------
@@ -83,9 +88,9 @@ def test_it_says_that_it_still_waits_and_nothing_more(clinic, clock):
     with_backup(clinic).start().save(bleed=4)
     clock.move(minutes=15)
     climb(clinic)
-    nurse, investigator = clinic.mails("alert_again")
+    nurse, investigator = clinic.mails("alert_escalation")
     link = f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['E01'].id}"
-    assert dict(nurse.params) == {"study_number": "NPC-001", "level": "emergency", "link": link}
+    assert dict(nurse.params) == {"participant_number": "NPC-001", "level": "emergency", "link": link}
     assert nurse.subject.endswith("危急：NPC-001的警报仍未确认")
     assert investigator.subject.endswith("Emergency: alert for NPC-001 still not acknowledged")
     assert link in nurse.body
@@ -107,7 +112,7 @@ def test_where_no_text_can_go_a_mail_goes(any_clinic, clock, phone, sms):
     climb(any_clinic)
     clock.move(minutes=15)
     worker_steps.escalate_alerts(app_context)
-    assert repeated_notifications(any_clinic)[-1] == ("alert_again", INVESTIGATOR)
+    assert repeated_notifications(any_clinic)[-1] == ("alert_escalation", INVESTIGATOR)
     assert climb(any_clinic) == 0
 
 
@@ -117,7 +122,7 @@ def test_without_a_backup_the_step_falls_to_the_investigator(clinic, clock):
     climb(clinic)
     clock.move(minutes=15)
     climb(clinic)
-    assert repeated_notifications(clinic) == [*FIRST, ("alert_again", INVESTIGATOR)]
+    assert repeated_notifications(clinic) == [*FIRST, ("alert_escalation", INVESTIGATOR)]
 
 
 def test_after_an_outage_only_the_newest_step_is_sent_once(any_clinic, clock):
@@ -125,7 +130,7 @@ def test_after_an_outage_only_the_newest_step_is_sent_once(any_clinic, clock):
     deliver(any_clinic)
     clock.move(minutes=59)
     assert climb(any_clinic) == 3
-    assert sorted(repeated_notifications(any_clinic)) == sorted([("alert_again", NURSE), *SECOND, *THIRD])
+    assert sorted(repeated_notifications(any_clinic)) == sorted([("alert_escalation", NURSE), *SECOND, *THIRD])
     clock.move(hours=1)
     assert climb(any_clinic) == len(REPEAT)
 
@@ -140,7 +145,7 @@ def test_a_new_person_on_call_is_notified_of_an_open_alert(clinic, clock):
         other = factories.account(work, "nurse", email="night@example.org")
         factories.duty(work, other)
     assert climb(clinic) == 1
-    assert repeated_notifications(clinic)[before:] == [("alert_again", "night@example.org")]
+    assert repeated_notifications(clinic)[before:] == [("alert_escalation", "night@example.org")]
 
 
 def test_a_second_finding_of_the_same_form_starts_no_second_escalation(any_clinic, clock):
@@ -234,7 +239,7 @@ def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
     second.start().save(breath=3)
     with form_browser.unit_of_work(clinic.app_context) as work:
         for alert in work.session.scalars(select(Alert).where(Alert.level >= 2)):
-            alert.resolved_at = work.now
+            alert.closed_at = work.now
     clock.move(days=3)
     assert climb(clinic) == 0
 
@@ -299,7 +304,7 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     second.start(second.checkin).save(bleed=4)
     clock.move(minutes=15)
     with pytest.raises(RuntimeError, match="1 alert cases"):
-        climb(with_other(ladder=None))
+        climb(with_other(escalation_steps=None))
     assert repeated_notifications(any_clinic) == FIRST
     assert "alert escalation failed source=" in caplog.text
 
@@ -312,12 +317,12 @@ def test_an_alert_without_recipients_is_sent_once_there_is_one(clinic, clock):
     clock.move(minutes=5)
     assert climb(clinic) == 0
     with form_browser.unit_of_work(clinic.app_context) as work:
-        assert "untold" in worker_health.find_troubles(work)
+        assert "not_notified" in worker_health.find_troubles(work)
         work.session.get_one(StaffMember, clinic.nurse.id).disabled_at = None
     assert climb(clinic) == 1
     deliver(clinic)
     with form_browser.unit_of_work(clinic.app_context) as work:
-        assert "untold" not in worker_health.find_troubles(work)
+        assert "not_notified" not in worker_health.find_troubles(work)
 
 
 # --- what staff see --------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
     with form_browser.unit_of_work(app_context) as work:
         start, end = work.now + timedelta(hours=1), work.now + timedelta(hours=2)
         work.session.add(
-            Shift(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
+            Shift(plan=PLAN, staff_id=accounts["coordinator"].id, kind="on_call", starts_at=start, ends_at=end)
         )
     clock.move(minutes=59, seconds=59)
     assert recipient_names(app_context) == ["Nurse"]

@@ -38,7 +38,7 @@ def standing(app_context: AppContext, place: str = "backup") -> list[tuple[str, 
             .join(StaffMember, StaffMember.id == Shift.staff_id)
             .order_by(Shift.starts_at)
         )
-        rows = session.execute(query.where(Shift.place == place, Shift.cancelled_at.is_(None)))
+        rows = session.execute(query.where(Shift.kind == place, Shift.cancelled_at.is_(None)))
         return [
             (name, f"{duty.starts_at + SHANGHAI:%d %H:%M}", f"{duty.ends_at + SHANGHAI:%d %H:%M}")
             for duty, name in rows

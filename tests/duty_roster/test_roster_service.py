@@ -39,14 +39,14 @@ def away(clinic, who, starts, ends):
         return absence.id, [duty.id for duty in met]
 
 
-def hand_over(clinic, duty_id, who, starts, ends) -> None:
+def hand_over(clinic, shift_id, who, starts, ends) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
-        roster_service.hand_over_shift(work, duty_id, who.id, local(starts), local(ends), both_places=True)
+        roster_service.hand_over_shift(work, shift_id, who.id, local(starts), local(ends), both_places=True)
 
 
-def cancel(clinic, duty_id, who=None) -> None:
+def cancel(clinic, shift_id, who=None) -> None:
     with form_browser.unit_of_work(clinic.app_context, (who or clinic.coordinator).actor) as work:
-        roster_service.cancel_shift(work, duty_id)
+        roster_service.cancel_shift(work, shift_id)
 
 
 def standing(clinic, place="backup") -> list[tuple[str, str, str]]:
@@ -84,10 +84,10 @@ def test_local_times_of_the_study_become_an_interval(any_clinic):
         datetime(2026, 3, 2, 12, tzinfo=UTC),
         datetime(2026, 3, 3, 0, tzinfo=UTC),
     )
-    (event,) = any_clinic.events("duty.put")
+    (event,) = any_clinic.events("shift.put")
     assert event.actor_id == any_clinic.coordinator.id
     assert event.new == {
-        "place": "backup",
+        "shift": "backup",
         "staff": any_clinic.coordinator.id,
         "starts": "2026-03-02T12:00:00+00:00",
         "ends": "2026-03-03T00:00:00+00:00",
@@ -214,8 +214,8 @@ def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_clinic, cloc
     cancel(any_clinic, duty)
     assert standing(any_clinic) == []
     assert any_clinic.rows(Shift)[-1].cancelled_at == clock.now
-    (event,) = any_clinic.events("duty.cancelled")
-    assert (event.subject_id, event.reason, event.old["place"]) == (duty, "taken back", "backup")
+    (event,) = any_clinic.events("shift.cancelled")
+    assert (event.subject_id, event.reason, event.old["shift"]) == (duty, "taken back", "backup")
 
 
 def test_what_has_passed_stays_with_who_held_it(any_clinic, clock):
@@ -261,8 +261,8 @@ def test_a_part_is_handed_over_and_the_rest_stays(any_clinic, starts, ends, expe
     duty = put(any_clinic, any_clinic.coordinator, "3T08:00", "5T08:00")
     hand_over(any_clinic, duty, any_clinic.investigator, starts, ends)
     assert standing(any_clinic) == expected
-    assert [event.reason for event in any_clinic.events("duty.cancelled")] == ["handed over"]
-    assert len(any_clinic.events("duty.put")) == 1 + len(expected)
+    assert [event.reason for event in any_clinic.events("shift.cancelled")] == ["handed over"]
+    assert len(any_clinic.events("shift.put")) == 1 + len(expected)
 
 
 def test_what_has_passed_is_not_handed_over(clinic, clock):

@@ -260,7 +260,12 @@ def test_the_code_way_in_opens_nothing_until_start_is_pressed(clinic):
     (opened,) = clinic.events("assessment.opened")
     assert opened.new == "helped"
     form = clinic.rows(Assessment)[0]
-    assert (form.answered_by, form.language, form.identified_by, form.mode) == ("helped", "en", "code", "web")
+    assert (form.answered_by, form.language, form.identified_by, form.completion_mode) == (
+        "helped",
+        "en",
+        "code",
+        "web",
+    )
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------

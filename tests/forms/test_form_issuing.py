@@ -93,7 +93,7 @@ def test_a_text_message_carries_the_link_or_the_code_and_is_sealed(any_clinic, c
     assert linked.link in seen(first.body_sealed)
     assert coded.code in seen(second.body_sealed)
     assert any_clinic.app_context.config.base_url in seen(second.body_sealed)
-    assert (first.template, second.template, first.language) == ("invitation", "invitation_code", "zh_Hans")
+    assert (first.template, second.template, first.language) == ("form_message", "form_message_code", "zh_Hans")
     assert (first.channel, first.repeat, first.subject) == ("sms", "prefer_silence", "")
     assert first.not_after - clock.now == timedelta(hours=12, seconds=-1)
     assert seen(first.address_sealed) == "+8613800138000"
@@ -122,7 +122,7 @@ def test_a_double_press_sends_one_message_even_across_the_turn_of_a_minute(any_c
 def test_a_link_and_a_code_are_two_wishes(clinic):
     send(clinic)
     send(clinic, by="code")
-    assert [row.template for row in clinic.rows(Message)] == ["invitation", "invitation_code"]
+    assert [row.template for row in clinic.rows(Message)] == ["form_message", "form_message_code"]
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

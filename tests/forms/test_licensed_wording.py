@@ -65,7 +65,7 @@ def test_the_newest_text_is_issued_and_an_older_one_stays_with_its_forms(any_cli
     assert first.form().words.title == "Licensed 1"
     assert first.form().words.items == any_clinic.app_context.catalogue.words["qlq_c30", "en"].items
     assert [row.version for row in any_clinic.rows(LicensedWording)] == ["1", "2"]
-    (one, _two) = any_clinic.events("wording.loaded")
+    (one, _two) = any_clinic.events("licensed_wording.loaded")
     assert (one.new["version"], one.reason) == ("1", "received by post")
 
 

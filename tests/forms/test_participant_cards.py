@@ -48,16 +48,16 @@ def test_a_card_lets_its_owner_in_by_both_ways(any_clinic):
         assert entry.guest is not None
         assert (entry.why, entry.guest.participant.id) == ("", any_clinic.participant_id)
     assert state(any_clinic) == "used"
-    (made,) = any_clinic.events("card.made")
+    (made,) = any_clinic.events("participant_card.made")
     assert (made.participant_id, made.actor_id) == (any_clinic.participant_id, any_clinic.coordinator.id)
-    assert {event.actor for event in any_clinic.events("card.used")} == {"participant"}
+    assert {event.actor for event in any_clinic.events("participant_card.used")} == {"participant"}
 
 
 def test_nothing_of_a_card_is_kept_in_clear(clinic):
     drawn = make_one(clinic)
     (card,) = clinic.rows(ParticipantCard)
     kept = " ".join(str(value) for value in vars(card).values())
-    kept += " ".join(f"{event.old} {event.new}" for event in clinic.events("card.made"))
+    kept += " ".join(f"{event.old} {event.new}" for event in clinic.events("participant_card.made"))
     for secret in (drawn.code, drawn.shown, drawn.token, factories.PIN):
         assert secret not in kept
 
@@ -82,7 +82,7 @@ def test_five_wrong_pins_lock_the_card_even_for_the_right_one(any_clinic):
     assert state(any_clinic) == "locked"
     for by in ("token", "code"):
         assert enter(any_clinic, drawn, by=by).why == "locked"
-    (locked,) = any_clinic.events("card.locked")
+    (locked,) = any_clinic.events("participant_card.locked")
     assert locked.participant_id == any_clinic.participant_id
 
 
@@ -92,7 +92,7 @@ def test_a_locked_card_is_on_the_to_do_list_of_roles_that_can_replace_it(clinic)
         enter(clinic, drawn, WRONG)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         [card] = to_do_list.read_to_do_list(work, "en").locked_cards
-    assert (card.participant_id, card.study_number) == (clinic.participant_id, "NPC-001")
+    assert (card.participant_id, card.participant_number) == (clinic.participant_id, "NPC-001")
     make_one(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         assert to_do_list.read_to_do_list(work, "en").locked_cards == []
@@ -149,7 +149,7 @@ def test_a_revoked_card_opens_nothing_and_says_who_ended_it(clinic):
         row = participant_cards.newest_card(work, clinic.participant_id)
     assert row is not None
     assert (row.state, row.is_usable, row.revoked_by) == ("revoked", False, clinic.nurse.name)
-    assert len(clinic.events("card.revoked")) == 1
+    assert len(clinic.events("participant_card.revoked")) == 1
 
 
 def test_wrong_codes_lock_no_card_and_refuse_no_correct_pin(clinic):

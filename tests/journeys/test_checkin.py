@@ -33,7 +33,7 @@ def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list
     """Return the newest form of a participant, its newest answers, its alerts."""
     with transaction(site.app_context.engine) as session:
         work = site.app_context.unit_of_work(session)
-        person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
+        person = session.scalars(select(Participant).where(Participant.participant_number == number)).one()
         query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
         form = session.scalars(query).first()
         assert form is not None
@@ -108,7 +108,7 @@ def test_a_wrong_tap_is_taken_back_but_the_alert_stays(
     _form, answers, alerts = stored(live_site, number)
     assert answers["bleed"].value == 0
     assert [alert.rule for alert in alerts if alert.level == 3] == ["E01"]
-    assert all(alert.resolved_at is None for alert in alerts if alert.level == 3)
+    assert all(alert.closed_at is None for alert in alerts if alert.level == 3)
 
 
 def test_a_participant_without_symptoms_is_done_in_18_taps(study: Study, new_participant: NewPatient) -> None:

@@ -25,7 +25,7 @@ DESK = {"viewport": {"width": 1280, "height": 900}, "is_mobile": False, "has_tou
 
 def person(site: Site, number: str) -> int:
     with transaction(site.app_context.engine) as session:
-        return session.scalars(select(Participant.id).where(Participant.study_number == number)).one()
+        return session.scalars(select(Participant.id).where(Participant.participant_number == number)).one()
 
 
 def chooses(page: Page, item: str, code: int | str) -> None:
@@ -67,7 +67,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     for address in addresses:
         live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]) and address in str(mail["To"]))  # noqa: B023
     form, answers, alerts = stored(live_site, number)
-    assert (form.mode, form.entered_by) == ("phone", study.staff["nurse"].id)
+    assert (form.completion_mode, form.entered_by) == ("phone", study.staff["nurse"].id)
     assert (answers["bleed"].value, answers["bleed"].channel, answers["pain"].value) == (4, "phone", 0)
     assert "pain_int" not in answers
     assert "E01" in {alert.rule for alert in alerts}
@@ -99,7 +99,7 @@ def test_paper_is_typed_by_one_and_compared_by_another(
     second.page.locator("form.entry button[type=submit]").click()
     expect(second.page.locator("main")).to_contain_text("The paper form has been corrected and evaluated again")
     form, answers, alerts = stored(live_site, number)
-    assert (form.checked_by, answers["Q9"].value) == (study.staff["investigator"].id, 4)
+    assert (form.verified_by, answers["Q9"].value) == (study.staff["investigator"].id, 4)
     assert "Q03" in {alert.rule for alert in alerts}
     with transaction(live_site.app_context.engine) as session:
         rows = session.scalars(select(Answer.value).where(Answer.assessment_id == form.id, Answer.item == "Q9")).all()

@@ -67,7 +67,7 @@ def test_an_alert_at_night_is_handled_to_its_end(
     expect(here.locator("#errors")).to_be_visible()
     looks_well(here)
     here.locator("input[name=grade][value='3']").check()
-    here.fill("input[name=onset_on]", here.locator("input[name=known_at]").input_value()[:10])
+    here.fill("input[name=onset_date]", here.locator("input[name=awareness_time]").input_value()[:10])
     here.locator("input[name=attribution][value=radiotherapy]").check()
     here.locator("input[name=serious][value=yes]").check()
     here.fill("textarea[name=action] >> nth=0", "Packed, admitted")
@@ -82,7 +82,7 @@ def test_an_alert_at_night_is_handled_to_its_end(
     expect(here.locator("p.ok")).to_be_visible()
     expect(here.locator(".rows > .e", has_text=number)).to_have_count(0)
 
-    here.goto(f"{live_site.url}/staff/events")
+    here.goto(f"{live_site.url}/staff/adverse-events")
     expect(here.locator("main")).to_contain_text(number)
     looks_well(here)
     press(here, f"tr:has-text('{number}') td a")

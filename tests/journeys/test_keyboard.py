@@ -85,7 +85,7 @@ def test_an_alert_is_acknowledged_and_graded_by_keyboard(
     expect(page.locator("input[name=grade]").first).to_be_checked()
     stops = goes_to(page, "button[value=assess]", 20)
     assert stops == sorted(stops)
-    page.locator("input[name=onset_on]").fill(page.locator("input[name=known_at]").input_value()[:10])
+    page.locator("input[name=onset_date]").fill(page.locator("input[name=awareness_time]").input_value()[:10])
     page.locator("input[name=attribution]").first.press("Space")
     page.locator("input[name=serious][value=no]").press("Space")
     page.locator("input#password").fill(me.password)
@@ -98,7 +98,11 @@ def test_the_return_key_signs_what_is_typed_and_an_error_takes_the_focus(
     live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     number = bleeds(live_site, "JKEY-002")
-    page = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{number}/events/new?lang=en").page
+    page = (
+        nurse("investigator", **DESK)
+        .opens(f"{live_site.url}/staff/participants/{number}/adverse-events/new?lang=en")
+        .page
+    )
     page.locator("textarea[name=action] >> nth=0").fill("Packed")
     with page.expect_navigation():
         page.locator("input#password").press("Enter")

@@ -44,7 +44,7 @@ def test_scores_equal_the_reference_although_questions_were_skipped(
     number = number_on(me)
     me.starts().answers_the_rest(codes).sends()
     with transaction(live_site.app_context.engine) as session:
-        person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
+        person = session.scalars(select(Participant).where(Participant.participant_number == number)).one()
         form = session.scalars(select(Assessment).where(Assessment.participant_id == person.id)).one()
         scores = {score.scale: score for score in session.scalars(select(Score).where(Score.assessment_id == form.id))}
     assert set(scores) == set(SCALES)

@@ -32,8 +32,8 @@ def test_a_wrong_button_is_corrected_by_two_people(
     desk.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")
     page = desk.page
     page.locator("#q-bleed-1").check()
-    page.locator("input[name=heard_how][value=phone]").check()
-    page.fill("input[name=heard_at]", "2026-03-01T08:00")
+    page.locator("input[name=confirmed_how][value=phone]").check()
+    page.fill("input[name=confirmed_at]", "2026-03-01T08:00")
     page.fill("textarea[name=reason]", "pressed the wrong button")
     page.fill("input[name=password]", PASSWORD)
     page.get_by_role("button", name="Request and sign").click()

@@ -70,7 +70,7 @@ class Life:
             return
         waiting: dict[str, list[ExpectedForm]] = {}
         for (_visit, instrument), row in self.patient.lines().items():
-            if row.opens_at <= now <= row.closes_at and not row.served_at and row.assessment_id and row.steps:
+            if row.opens_at <= now <= row.closes_at and not row.received_at and row.assessment_id and row.steps:
                 waiting.setdefault(instrument, []).append(row)
         for instrument, rows in waiting.items():
             if not {row.visit for row in rows} & self.skips:
@@ -241,7 +241,7 @@ def phone_tasks(person: CalendarParticipant) -> list[tuple[str, datetime, dateti
     """Return (visit, made, due, ended, how) of every call task, oldest first."""
     visits = {row.id: row.visit for row in person.lines().values()}
     rows = [row for row in person.clinic.rows(CallTask) if row.participant_id == person.id]
-    return [(visits[row.expected_id or 0], row.made_at, row.due_at, row.done_at, row.outcome) for row in rows]
+    return [(visits[row.expected_form_id or 0], row.made_at, row.due_at, row.done_at, row.outcome) for row in rows]
 
 
 def test_three_years(settle):

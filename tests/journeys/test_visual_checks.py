@@ -152,9 +152,9 @@ def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/calls")
     at_desk.page.locator("#log button").click()
     yield "calls with a problem"
-    at_desk.page.goto(f"{url}/staff/events")
+    at_desk.page.goto(f"{url}/staff/adverse-events")
     yield "adverse events"
-    at_desk.page.goto(f"{url}/staff/events/discordance")
+    at_desk.page.goto(f"{url}/staff/adverse-events/discordance")
     yield "reported against recorded"
     at_desk.page.goto(f"{url}/staff/inbox")
     yield "inbox"
@@ -206,7 +206,7 @@ def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str
     yield "freeze"
     at_desk.page.goto(f"{url}/staff/freeze/{PLAN}")
     yield "freeze of the whole study"
-    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/events/new")
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/adverse-events/new")
     yield "an adverse event by hand"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/consent")
     at_desk.page.locator("#withdraw summary").click()
@@ -214,7 +214,7 @@ def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str
     expect(at_desk.page.locator("#errors")).to_be_visible()
     yield "consent with problems"
     # The site's worker has counted by now, or will soon.
-    at_desk.page.goto(f"{url}/staff/cohort")
+    at_desk.page.goto(f"{url}/staff/study-overview")
     yield "whole study"
     at_desk.page.goto(f"{url}/staff/visits?state=&find=")
     yield "visits"

@@ -25,19 +25,19 @@ _numbers = itertools.count(1)
 
 def administration(page: Page, url: str, study: Study) -> Iterator[str]:
     """Yield every account page of an administrator, with and without errors."""
-    page.goto(f"{url}/staff/people")
+    page.goto(f"{url}/staff/accounts")
     yield "people"
-    page.goto(f"{url}/staff/people/new")
+    page.goto(f"{url}/staff/accounts/new")
     yield "invite somebody"
     press(page, "main form button.btn")
     yield "invite somebody, with problems"
-    page.goto(f"{url}/staff/people/{study.staff['nurse'].id}")
+    page.goto(f"{url}/staff/accounts/{study.staff['nurse'].id}")
     for part in page.locator("main details").all():
         part.locator("summary").click()
     yield "one account"
     press(page, "button[value=role]")
     yield "one account, with problems"
-    page.goto(f"{url}/staff/people/changes")
+    page.goto(f"{url}/staff/accounts/changes")
     yield "changes of rights"
     page.goto(f"{url}/staff/rights")
     yield "rights"
@@ -45,7 +45,7 @@ def administration(page: Page, url: str, study: Study) -> Iterator[str]:
     yield "own account"
     page.goto(f"{url}/staff/participants")
     yield "not for this role"
-    page.goto(f"{url}/staff/people/2147483647")
+    page.goto(f"{url}/staff/accounts/2147483647")
     yield "nobody by this number"
 
 

@@ -45,7 +45,7 @@ class ToDo:
     paper: int
     own_paper: int
     stranger: int
-    drill: int
+    test_alert: int
 
 
 def much_to_do(app_context: AppContext, study: Study) -> ToDo:
@@ -68,11 +68,11 @@ def much_to_do(app_context: AppContext, study: Study) -> ToDo:
         stranger = incoming_messages.receive_message(
             work, provider_id=f"SM{person.id:032}", address=f"+86137001{person.id:05}", text="请问明天几点来"
         )
-        drill = test_alerts.start_test_alert_now(work, PLAN)
+        test_alert = test_alerts.start_test_alert_now(work, PLAN)
         assert task is not None
         assert stranger is not None
         session.flush()
-        return ToDo(person.id, task.id, paper.id, own_paper.id, stranger.id, drill.id)
+        return ToDo(person.id, task.id, paper.id, own_paper.id, stranger.id, test_alert.id)
 
 
 def typed(work: UnitOfWork, person: Participant) -> Assessment:
@@ -143,8 +143,8 @@ def doing(page: Page, url: str, todo: ToDo) -> Iterator[str]:
     yield "card, about to be revoked"
     press(page, "button[value=revoke]")
     yield "card revoked"
-    page.goto(f"{url}/staff/drills/{todo.drill}")
-    yield "drill"
+    page.goto(f"{url}/staff/test-alerts/{todo.test_alert}")
+    yield "test_alert"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -164,9 +164,9 @@ def test_pages_on_which_something_is_done(
     with transaction(live_site.app_context.engine) as session:
         work = live_site.app_context.unit_of_work(session)
         work.actor = study.staff["nurse"].actor
-        test_alerts.confirm_test_alert(work, todo.drill)
+        test_alerts.confirm_test_alert(work, todo.test_alert)
     at_desk.page.reload()
-    wrong += looked_at(at_desk.page, "drill confirmed", language)
+    wrong += looked_at(at_desk.page, "test alert confirmed", language)
     assert not wrong, "\n".join(wrong)
     assert not met
 

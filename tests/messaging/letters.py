@@ -33,7 +33,7 @@ def make_letter(**changes: Any) -> Letter:
         "address": PHONE,
         "subject": "",
         "text": f"Your form is ready. {LINK}",
-        "template": "invitation",
+        "template": "form_message",
         "params": {"link": LINK},
         "language": "en",
         "message_id": "0123456789abcdef0123456789abcdef",
@@ -42,11 +42,11 @@ def make_letter(**changes: Any) -> Letter:
     return Letter(**(given | changes))
 
 
-def queue_one(work: UnitOfWork, key: str = "invitation:1", **changes: Any) -> Message | None:
+def queue_one(work: UnitOfWork, key: str = "form_message:1", **changes: Any) -> Message | None:
     """Queue a form message by SMS with ``prefer_silence``, with ``changes``."""
     given: dict[str, Any] = {
         "channel": "sms",
-        "template": "invitation",
+        "template": "form_message",
         "params": {"link": LINK},
         "language": "en",
         "address": PHONE,
@@ -72,7 +72,7 @@ class Scripted:
         return f"reference-{len(self.letters)}"
 
 
-def queue(app_context: AppContext, key: str = "invitation:1", **changes: Any) -> int | None:
+def queue(app_context: AppContext, key: str = "form_message:1", **changes: Any) -> int | None:
     """Queue one message in its own transaction; return its id, or None if it exists."""
     with transaction(app_context.engine) as session:
         message = queue_one(app_context.unit_of_work(session), key, **changes)

@@ -25,7 +25,7 @@ def test_the_console_shows_the_whole_message(capsys: pytest.CaptureFixture[str])
     ConsoleSender().send(make_letter(subject="A subject"))
     shown = stream.getvalue()
     assert shown == capsys.readouterr().out
-    assert all(part in shown for part in (PHONE, "sms", "invitation", "A subject", LINK))
+    assert all(part in shown for part in (PHONE, "sms", "form_message", "A subject", LINK))
     assert reference == "console:0123456789abcdef0123456789abcdef"
 
 
@@ -40,7 +40,7 @@ def test_the_file_twin_writes_a_real_mail(tmp_path: Path) -> None:
 def test_the_file_twin_writes_a_text_message(tmp_path: Path) -> None:
     name = FileSender(tmp_path, "epro@example.org").send(make_letter(text="您好"))
     assert (tmp_path / name).read_text() == f"To: {PHONE}\n\n您好\n"
-    assert name.startswith("20260302T010000-invitation-")
+    assert name.startswith("20260302T010000-form_message-")
 
 
 def test_a_message_that_is_sent_twice_is_two_files_for_this_user_only(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_file_twin_refuses_what_a_mail_server_would(tmp_path: Path) -> None:
     ],
 )
 def test_the_settings_choose_the_senders(mail: str, sms: str, kinds: dict[str, type]) -> None:
-    config = Config(mail=mail, sms=sms, twilio_account="AC" + "a" * 32, twilio_token="t", twilio_from="+14155552345")
+    config = Config(email=mail, sms=sms, twilio_account="AC" + "a" * 32, twilio_token="t", twilio_from="+14155552345")
     senders = provider_choice.choose_senders(config)
     assert {channel: type(sender) for channel, sender in senders.items()} == kinds
     for sender in senders.values():

@@ -18,7 +18,7 @@ from pro.messaging.providers import provider_choice
 from pro.messaging.sender_protocol import ProviderRefused
 from tests.messaging.letters import LINK, Scripted, deliver, make_letter, one, queue
 
-APPROVED = ApprovedText("invitation_code", "en", "SMS_1", "Go to https://epro.example.org and type ${code} there.")
+APPROVED = ApprovedText("form_message_code", "en", "SMS_1", "Go to https://epro.example.org and type ${code} there.")
 GATEWAY = SmsGateway(provider="g", links=False, templates_only=True, templates=(APPROVED,))
 PARAMS = {"code": "ABCD-EFGH", "address": "https://epro.example.org"}
 TEXT = "Go to https://epro.example.org and type ABCD-EFGH there."
@@ -26,7 +26,7 @@ TEXT = "Go to https://epro.example.org and type ABCD-EFGH there."
 
 def test_an_approved_text_goes_with_its_name_and_its_gaps_alone() -> None:
     provider = Scripted()
-    letter = make_letter(template="invitation_code", params=PARAMS, text=TEXT)
+    letter = make_letter(template="form_message_code", params=PARAMS, text=TEXT)
     assert GatewayFilter(provider, GATEWAY).send(letter) == "reference-1"
     (handed,) = provider.letters
     assert (handed.template_id, handed.template_params) == ("SMS_1", {"code": "ABCD-EFGH"})
@@ -40,7 +40,7 @@ def test_without_a_register_a_letter_goes_as_it_is() -> None:
 
 
 @given(
-    template=st.sampled_from(["invitation_code", "invitation", "safety", "staff_text"]),
+    template=st.sampled_from(["form_message_code", "form_message", "safety", "staff_text"]),
     language=st.sampled_from(LANGUAGES),
     text=st.one_of(st.text(), st.just(TEXT), st.just(TEXT + " ")),
     params=st.one_of(st.just(PARAMS), st.dictionaries(st.sampled_from(["code", "link"]), st.text())),
@@ -50,7 +50,7 @@ def test_a_text_that_was_not_approved_is_never_handed_over(
 ) -> None:
     provider = Scripted()
     letter = make_letter(template=template, language=language, text=text, params=params)
-    approved = template == "invitation_code" and language == "en" and APPROVED.filled(params) == text
+    approved = template == "form_message_code" and language == "en" and APPROVED.filled(params) == text
     why = ""
     try:
         GatewayFilter(provider, GATEWAY).send(letter)
@@ -87,7 +87,7 @@ def test_the_lists_of_kinds_agree() -> None:
 
 
 def test_the_chosen_sender_of_texts_is_asked_through_the_register(tmp_path: object) -> None:
-    config = Config(sms="file", mail="file")
+    config = Config(sms="file", email="file")
     senders = provider_choice.choose_senders(config, GATEWAY)
     assert isinstance(senders["sms"], GatewayFilter)
     assert not isinstance(senders["email"], GatewayFilter)

@@ -36,7 +36,7 @@ def test_a_text_over_the_daily_limit_is_dropped_with_its_reason(any_app_context:
     for number in range(5):
         assert queue(app_context, f"reminder:{number}", body=f"text {number}") is not None
     queue(app_context, "other", address=OTHER)
-    queue(app_context, "mail", channel="email", template="alert_digest", address="n@b.example")
+    queue(app_context, "mail", channel="email", template="daily_digest", address="n@b.example")
     assert failures(app_context) == ["", "", "", "over_budget", "over_budget", "", ""]
     assert [row.status for row in rows(app_context)][3:5] == ["dropped", "dropped"]
     with transaction(app_context.engine) as session:
@@ -115,7 +115,7 @@ def test_a_day_is_the_participants(
 ) -> None:
     here = limited(app_context, per_day=1)
     with transaction(here.engine) as session:
-        person = Participant(plan="p", study_number="1", language="en", time_zone=zone, enrolled_at=clock.now)
+        person = Participant(plan="p", participant_number="1", language="en", time_zone=zone, enrolled_at=clock.now)
         session.add(person)
         session.flush()
         number = person.id

@@ -21,19 +21,19 @@ from tests.messaging.letters import LINK
 from tests.support.factories import PLAN, Study
 
 FOLDER = Path(message_rendering.__file__).parent
-ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
-ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
+ALERT = {"participant_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
+ROWS = [{"participant_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
 PARAMS: dict[str, dict[str, Any]] = {
     "alert": ALERT,
-    "alert_again": ALERT,
+    "alert_escalation": ALERT,
     "alert_sms": {"at": "14:05", "level": "emergency", "address": "https://epro.example.org/staff/"},
-    "alert_digest": {"rows": ROWS},
-    "drill": {"level": "emergency", "link": "https://epro.example.org/staff/drills/7"},
-    "drill_sms": {"address": "https://epro.example.org/staff/"},
-    "drill_failed": {"failure": "not_confirmed", "link": "https://epro.example.org/staff/drills/7"},
-    "inbound_unknown": {"level": "emergency", "link": "https://epro.example.org/staff/inbox/unmatched/7"},
-    "invitation": {"link": LINK},
-    "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
+    "daily_digest": {"rows": ROWS},
+    "test_alert": {"level": "emergency", "link": "https://epro.example.org/staff/test-alerts/7"},
+    "test_alert_sms": {"address": "https://epro.example.org/staff/"},
+    "test_alert_failed": {"failure": "not_confirmed", "link": "https://epro.example.org/staff/test-alerts/7"},
+    "unknown_sender": {"level": "emergency", "link": "https://epro.example.org/staff/inbox/unmatched/7"},
+    "form_message": {"link": LINK},
+    "form_message_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
     "safety": {"at": "14:05", "emergency": "120"},
     "clarify": {"codes": "0, 1, 2, 3, 9"},
     "clarify_free": {},
@@ -60,7 +60,7 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
     for language in LANGUAGES:
         for kind, params in PARAMS.items():
             # A test alert is always an emergency.
-            levels = {"drill": ("emergency",), "inbound_unknown": ("emergency", "urgent")}.get(
+            levels = {"test_alert": ("emergency",), "unknown_sender": ("emergency", "urgent")}.get(
                 kind, ("emergency", "urgent", "watch")
             )
             for level in levels if "level" in params else ("",):
@@ -102,19 +102,19 @@ def test_an_alert_says_level_number_and_link(
     ],
 )
 def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: int, subject: str) -> None:
-    found = message_rendering.render_message("alert_digest", language, {"rows": ROWS[:number]}, catalogs, False)
+    found = message_rendering.render_message("daily_digest", language, {"rows": ROWS[:number]}, catalogs, False)
     assert found.subject == subject
     assert [line for line in found.text.splitlines() if "https" in line] == [
-        f"{row['study_number']}  {row['link']}" for row in ROWS[:number]
+        f"{row['participant_number']}  {row['link']}" for row in ROWS[:number]
     ]
 
 
-@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "reminder", "reminder_code"])
+@pytest.mark.parametrize("kind", ["form_message", "form_message_code", "reminder", "reminder_code"])
 @pytest.mark.parametrize(("language", "unread"), [("en", "not read"), ("zh_Hans", "(回信没人看|不接收回复)")])
 def test_where_replies_are_read_no_text_says_that_they_are_not(
     catalogs: Catalogs, kind: str, language: str, unread: str
 ) -> None:
-    params = PARAMS[kind.replace("reminder", "invitation")]
+    params = PARAMS[kind.replace("reminder", "form_message")]
     for env_banner in (False, True):
         one_way, two_way = (
             message_rendering.render_message(kind, language, params, catalogs, env_banner, two_way=on).text
@@ -149,7 +149,7 @@ def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs)
 
 @pytest.mark.parametrize("env_banner", [True, False])
 @pytest.mark.parametrize(
-    "kind", ["invitation", "invitation_code", "alert_sms", "drill_sms", "staff_call", "staff_soon"]
+    "kind", ["form_message", "form_message_code", "alert_sms", "test_alert_sms", "staff_call", "staff_soon"]
 )
 def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
     english = message_rendering.render_message(kind, "en", PARAMS[kind], catalogs, env_banner)
@@ -167,7 +167,7 @@ def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: b
 def test_a_repeated_notification_says_that_the_alert_is_unacknowledged(
     catalogs: Catalogs, language: str, subject: str
 ) -> None:
-    found = message_rendering.render_message("alert_again", language, ALERT, catalogs, False)
+    found = message_rendering.render_message("alert_escalation", language, ALERT, catalogs, False)
     assert found.subject == found.text.splitlines()[0] == subject
     assert ALERT["link"] in found.text.splitlines()
 
@@ -197,12 +197,12 @@ def test_a_text_about_an_alert_holds_no_participant(catalogs: Catalogs, language
 def test_a_test_alert_says_that_it_is_one_and_where_to_confirm(
     catalogs: Catalogs, language: str, subject: str, nobody: str
 ) -> None:
-    found = message_rendering.render_message("drill", language, PARAMS["drill"], catalogs, False)
+    found = message_rendering.render_message("test_alert", language, PARAMS["test_alert"], catalogs, False)
     assert found.subject == found.text.splitlines()[0] == subject
     assert nobody in found.text
-    assert PARAMS["drill"]["link"] in found.text.splitlines()
-    sms = message_rendering.render_message("drill_sms", language, PARAMS["drill_sms"], catalogs, False)
-    assert sms.text.endswith(PARAMS["drill_sms"]["address"])
+    assert PARAMS["test_alert"]["link"] in found.text.splitlines()
+    sms = message_rendering.render_message("test_alert_sms", language, PARAMS["test_alert_sms"], catalogs, False)
+    assert sms.text.endswith(PARAMS["test_alert_sms"]["address"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -210,22 +210,22 @@ def test_the_mail_about_a_failed_test_alert_says_why(catalogs: Catalogs, languag
     reasons = ("not_confirmed", "not_delivered", "nobody_on_duty", "not_an_emergency")
     texts = {
         message_rendering.render_message(
-            "drill_failed", language, {**PARAMS["drill_failed"], "failure": why}, catalogs, False
+            "test_alert_failed", language, {**PARAMS["test_alert_failed"], "failure": why}, catalogs, False
         ).text
         for why in reasons
     }
     assert len(texts) == len(reasons)
-    with pytest.raises(ValueError, match="drill_failed"):
+    with pytest.raises(ValueError, match="test_alert_failed"):
         message_rendering.render_message(
-            "drill_failed", language, {**PARAMS["drill_failed"], "failure": "weather"}, catalogs, False
+            "test_alert_failed", language, {**PARAMS["test_alert_failed"], "failure": "weather"}, catalogs, False
         )
 
 
 def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs) -> None:
     for language in LANGUAGES:
-        assert message_rendering.render_message("invitation", language, {"link": LINK}, catalogs, False).text.endswith(
-            LINK
-        )
+        assert message_rendering.render_message(
+            "form_message", language, {"link": LINK}, catalogs, False
+        ).text.endswith(LINK)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,9 @@ def test_a_message_takes_its_own_parameters_only(catalogs: Catalogs, params: dic
 
 def test_a_row_of_the_digest_needs_its_link(catalogs: Catalogs) -> None:
     with pytest.raises(ValueError, match="cannot be put into words"):
-        message_rendering.render_message("alert_digest", "en", {"rows": [{"study_number": "NC-007"}]}, catalogs, False)
+        message_rendering.render_message(
+            "daily_digest", "en", {"rows": [{"participant_number": "NC-007"}]}, catalogs, False
+        )
 
 
 def test_an_unknown_kind_is_named(catalogs: Catalogs) -> None:
@@ -260,7 +262,7 @@ def test_a_language_that_the_interface_lacks_falls_back(catalogs: Catalogs, lang
 
 def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
     found = message_rendering.render_message(
-        "alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
+        "alert", "en", {**ALERT, "participant_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
     )
     assert found.subject.splitlines() == ["Emergency: new alert for NC-007 Bcc: x@y.example"]
 
@@ -338,7 +340,7 @@ def test_every_failure_has_a_sentence_in_both_languages(catalogs: Catalogs) -> N
 def test_a_text_to_a_participant_begins_with_its_sender(
     catalogs: Catalogs, kind: str, language: str, sender: str
 ) -> None:
-    params = PARAMS.get(kind.replace("reminder", "invitation"), {"text": "…"})
+    params = PARAMS.get(kind.replace("reminder", "form_message"), {"text": "…"})
     found = message_rendering.render_message(kind, language, params, catalogs, False, sender=sender)
     assert found.text.startswith(sender) == (kind not in message_rendering.STAFF_TEXTS)
     assert message_rendering.count_segments(found.text) <= 2

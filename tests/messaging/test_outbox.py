@@ -29,7 +29,7 @@ def make_alert(app_context: AppContext) -> int:
     now = app_context.clock()
     with transaction(app_context.engine) as session:
         person = Participant(
-            plan="npc", study_number="NC-007", language="en", time_zone="Asia/Shanghai", enrolled_at=now
+            plan="npc", participant_number="NC-007", language="en", time_zone="Asia/Shanghai", enrolled_at=now
         )
         session.add(person)
         session.flush()
@@ -56,9 +56,9 @@ def test_a_message_is_sent_once_and_kept(any_app_context: AppContext) -> None:
     assert [deliver(any_app_context, sender), deliver(any_app_context, sender)] == [1, 0]
     message, (letter,) = one(any_app_context), sender.letters
     assert (letter.address, letter.params, letter.channel) == (PHONE, {"link": LINK}, "sms")
-    assert (letter.text, letter.template, letter.language) == (f"Your form is ready. {LINK}", "invitation", "en")
+    assert (letter.text, letter.template, letter.language) == (f"Your form is ready. {LINK}", "form_message", "en")
     assert (message.status, message.reference, message.tries, message.claimed_at) == ("sent", "reference-1", 1, None)
-    new = {"channel": "sms", "template": "invitation", "tries": 1, "reference": "reference-1"}
+    new = {"channel": "sms", "template": "form_message", "tries": 1, "reference": "reference-1"}
     assert events(any_app_context) == [("message.sent", "", new)]
 
 
@@ -83,7 +83,7 @@ def test_the_database_holds_no_address_no_link_and_no_text(any_app_context: AppC
     queue(any_app_context, body=f"Your form is ready. {LINK}")
     deliver(any_app_context, Scripted([ProviderUnreachable("no_line:connect")]))
     with any_app_context.engine.connect() as connection:
-        for table in ("message", "event"):
+        for table in ("message", "audit_entry"):
             stored = "\n".join(str(row) for row in connection.execute(text(f"select * from {table}")))
             assert not any(secret in stored for secret in (PHONE[-8:], "epro.example.org", "AbCdEf", "form is ready"))
 
@@ -97,7 +97,7 @@ def test_alerts_go_first_then_the_oldest(any_app_context: AppContext) -> None:
     keys = {message.id: message.dedupe_key for message in rows(any_app_context)}
     for _time in range(3):
         deliver(any_app_context, sender, limit=1)
-    assert [letter.template for letter in sender.letters] == ["alert", "invitation", "invitation"]
+    assert [letter.template for letter in sender.letters] == ["alert", "form_message", "form_message"]
     sent = [event for event in events(any_app_context) if event[0] == "message.sent"]
     assert len(sent) == 3
     assert list(keys.values()) == ["a", "b", "alert:1:email:7"]
@@ -107,7 +107,7 @@ def test_alerts_go_first_then_the_oldest(any_app_context: AppContext) -> None:
 def test_an_alert_queued_meanwhile_overtakes_the_rest(any_app_context: AppContext, channel: str) -> None:
     alert_id = make_alert(any_app_context)
     for number in range(3):
-        queue(any_app_context, f"invitation:{number}")
+        queue(any_app_context, f"form_message:{number}")
 
     class Slow(Scripted):
         def send(self, letter: Letter) -> str:
@@ -121,7 +121,7 @@ def test_an_alert_queued_meanwhile_overtakes_the_rest(any_app_context: AppContex
     if channel == "email":
         # Its channel is free as well: it begins together with the second invitation, and either may come first.
         sent[1:3] = sorted(sent[1:3])
-    assert sent == ["invitation", "alert", "invitation", "invitation"]
+    assert sent == ["form_message", "alert", "form_message", "form_message"]
 
 
 def test_no_transaction_is_open_while_sending(any_app_context: AppContext) -> None:

@@ -192,14 +192,14 @@ def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_app_context: AppCo
     class Away(Several):
         def send(self, letter: Letter) -> str:
             if away.acquire(blocking=False):
-                rename("event", "gone")
+                rename("audit_entry", "gone")
             return super().send(letter)
 
     sender = Away()
     with pytest.raises(DBAPIError):
         deliver(any_app_context, sender, calls=lines)
     assert lines.wait(10, every=True)
-    rename("gone", "event")
+    rename("gone", "audit_entry")
     assert (len(sender.letters), lines.busy) == (4, 4)
     assert deliver(any_app_context, sender, calls=lines) == 4
     assert {row.status for row in rows(any_app_context)} == {"sent"}

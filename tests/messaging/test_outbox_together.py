@@ -30,7 +30,7 @@ def fill(app_context: AppContext, number: int) -> None:
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         for each in range(number):
-            queue_one(work, f"invitation:{each}", address=f"+86138{each:08}")
+            queue_one(work, f"form_message:{each}", address=f"+86138{each:08}")
 
 
 class Counting:
@@ -88,7 +88,7 @@ def test_the_same_key_from_two_writers_is_one_message(any_app_context: AppContex
     def write() -> None:
         for number in range(25):
             with transaction(any_app_context.engine) as session:
-                if queue_one(any_app_context.unit_of_work(session), f"invitation:{number}") is not None:
+                if queue_one(any_app_context.unit_of_work(session), f"form_message:{number}") is not None:
                     made.append(number)
 
     run_concurrently(write, write, write)
@@ -105,7 +105,7 @@ def test_writers_go_on_while_a_worker_delivers(any_app_context: AppContext) -> N
         fill(any_app_context, 30)
         for number in range(30, 60):
             with transaction(any_app_context.engine) as session:
-                queue_one(any_app_context.unit_of_work(session), f"invitation:{number}", address=f"+86138{number:08}")
+                queue_one(any_app_context.unit_of_work(session), f"form_message:{number}", address=f"+86138{number:08}")
         done.set()
 
     def deliver() -> None:

@@ -64,12 +64,12 @@ def ids(app_context: AppContext) -> dict[str, list[object]]:
             "alert_id": every(Alert.id, Alert.level >= 2),
             "event_id": every(AdverseEvent.id),
             "staff_id": every(StaffMember.id),
-            "drill_id": every(WeeklyTestAlert.id),
-            "task_id": every(CallTask.id),
-            "duty_id": every(Shift.id)[-1:],
+            "test_alert_id": every(WeeklyTestAlert.id),
+            "call_task_id": every(CallTask.id),
+            "shift_id": every(Shift.id)[-1:],
             "correction_id": every(DataCorrection.id),
-            "assessment_id": every(Assessment.id, Assessment.mode == "paper"),
-            "inbound_id": every(IncomingMessage.id, IncomingMessage.what == "unmatched"),
+            "assessment_id": every(Assessment.id, Assessment.completion_mode == "paper"),
+            "incoming_message_id": every(IncomingMessage.id, IncomingMessage.kind == "unmatched"),
             "plan": [demo_study.PLAN],
             "instrument": ["npc_checkin"],
         }
@@ -103,11 +103,11 @@ def test_every_page_of_a_role_opens_with_content(demo_app: Flask, demo_context: 
 
 def test_pages_of_the_study_have_figures(demo_app: Flask) -> None:
     desk = sign_in(demo_app, "investigator")
-    desk.open("/staff/cohort?lang=en")
+    desk.open("/staff/study-overview?lang=en")
     assert desk.page.count("<svg") >= 2
     desk.open("/staff/participants?lang=en")
     assert len(set(re.findall(r"NC-0[0-9]{2}", desk.page))) == 23
-    desk.open("/staff/events?lang=en")
+    desk.open("/staff/adverse-events?lang=en")
     assert desk.page.count("<tr") > 15
 
 

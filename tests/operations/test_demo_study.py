@@ -52,11 +52,10 @@ TO_COME = {
     "due_at",
     "closes_at",
     "next_due_at",
-    "look_at",
     "next_try_at",
     "not_after",
     "expires_at",
-    "judge_next_at",
+    "evaluate_next_at",
 }
 TO_COME |= {"starts_at", "ends_at", "on", "stays_until", "locked_until", "until"}
 # CPU seconds for filling. Other programs on the cores make a second do less, so the limit is twice the aim of 20; the
@@ -73,7 +72,7 @@ def work(demo_context: AppContext) -> Iterator[UnitOfWork]:
 
 def people_of(work: UnitOfWork) -> dict[str, Participant]:
     """Return the participants by number."""
-    return {row.study_number: row for row in work.session.scalars(select(Participant).order_by(Participant.id))}
+    return {row.participant_number: row for row in work.session.scalars(select(Participant).order_by(Participant.id))}
 
 
 def check_story(work: UnitOfWork) -> None:
@@ -81,16 +80,16 @@ def check_story(work: UnitOfWork) -> None:
     assert demo_study.is_filled(work)
     assert len(people_of(work)) == 23
     to_do = to_do_list.read_to_do_list(work)
-    loud = [case.study_number for case in to_do.unacknowledged if case.level >= Level.URGENT]
-    quiet = [case.study_number for case in to_do.unacknowledged if case.level < Level.URGENT]
+    loud = [case.participant_number for case in to_do.unacknowledged if case.level >= Level.URGENT]
+    quiet = [case.participant_number for case in to_do.unacknowledged if case.level < Level.URGENT]
     assert (loud, bool(quiet)) == (["NC-003"], True)
-    assert [case.study_number for case in to_do.in_progress if case.level >= Level.URGENT] == ["NC-005"]
-    assert [event.study_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
+    assert [case.participant_number for case in to_do.in_progress if case.level >= Level.URGENT] == ["NC-005"]
+    assert [event.participant_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
     assert to_do.corrections == 1
     (ulcer,) = [
         case for case in ulcer_cases.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade
     ]
-    assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
+    assert (ulcer.participant_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
     assert [record.choice for record in ulcer.decisions] == ["pause"]
     assert all(record.holds for record in ulcer.decisions)
     chain = audit_chain.verify_chain(work)
@@ -118,9 +117,9 @@ def check_calendar(app_context: AppContext) -> None:
         to_do = to_do_list.read_to_do_list(work)
         assert all(gap.starts > to_do.now for gap in to_do.gaps)
         assert len(to_do.gaps) == 1
-        assert [task.study_number for task in to_do.tasks] == ["NC-004"]
-        assert {missed.study_number for missed in to_do.awaited.unexplained} == {"NC-004"}
-        assert [paper.study_number for paper in paper_forms.unverified_paper_forms(work, "en")] == ["NC-001"]
+        assert [task.participant_number for task in to_do.tasks] == ["NC-004"]
+        assert {missed.participant_number for missed in to_do.awaited.unexplained} == {"NC-004"}
+        assert [paper.participant_number for paper in paper_forms.unverified_paper_forms(work, "en")] == ["NC-001"]
         people = people_of(work)
         lines = {name: expected_forms.read_expected_forms(work, person, "en") for name, person in people.items()}
         said = {name: {line.status for line in found} for name, found in lines.items()}
@@ -146,9 +145,11 @@ def contents(work: UnitOfWork) -> dict[str, list[Any]]:
     """Return what a study holds, without secrets, keys and times of the machine."""
     answers = select(Answer.assessment_id, Answer.item, Answer.state, Answer.value, Answer.channel, Answer.at)
     scores = select(Score.assessment_id, Score.scale, Score.value)
-    alerts = select(Alert.source, Alert.rule, Alert.level, Alert.raised_at, Alert.resolved_at, Alert.disposition)
-    gradings = select(Grading.participant_id, Grading.grade, Grading.none_reason, Grading.at)
-    lines = select(ExpectedForm.participant_id, ExpectedForm.visit, ExpectedForm.served_at, ExpectedForm.missing_reason)
+    alerts = select(Alert.source, Alert.rule, Alert.level, Alert.raised_at, Alert.closed_at, Alert.disposition)
+    gradings = select(Grading.participant_id, Grading.ctcae_grade, Grading.none_reason, Grading.at)
+    lines = select(
+        ExpectedForm.participant_id, ExpectedForm.visit, ExpectedForm.received_at, ExpectedForm.missing_reason
+    )
     messages = select(Message.template, Message.participant_id, Message.queued_at, Message.sent_at)
     trail = select(AuditEntry.at, AuditEntry.action, AuditEntry.participant_id, AuditEntry.role)
     found = {"answers": answers, "scores": scores, "alerts": alerts, "gradings": gradings, "lines": lines}
@@ -223,24 +224,24 @@ def test_scores_are_spread_and_follow_the_course(work):
 
 def test_every_kind_of_story_is_there(work):
     people = people_of(work)
-    modes = set(work.session.scalars(select(Assessment.mode).where(Assessment.submitted_at.is_not(None))))
+    modes = set(work.session.scalars(select(Assessment.completion_mode).where(Assessment.submitted_at.is_not(None))))
     assert modes == {"web", "sms", "phone", "paper"}
     assert set(work.session.scalars(select(Answer.channel).distinct())) >= {"web", "chat", "sms", "phone", "paper"}
     assert set(work.session.scalars(select(Answer.answered_by).distinct())) == {"self", "helped", "proxy"}
     assert people["NC-011"].withdrawn_at is not None
     assert people["NC-015"].opted_out_at is not None
-    levels = {tuple(row) for row in work.session.execute(select(Alert.level, Alert.resolved_at.is_(None)).distinct())}
+    levels = {tuple(row) for row in work.session.execute(select(Alert.level, Alert.closed_at.is_(None)).distinct())}
     assert levels == {(1, True), (1, False), (2, True), (2, False)}
     grades = work.session.execute(
-        select(AdverseEvent.term, AdverseEvent.participant_id)
+        select(AdverseEvent.ctcae_term, AdverseEvent.participant_id)
         .join(Grading, Grading.adverse_event_id == AdverseEvent.id)
-        .where(Grading.grade == 3)
+        .where(Grading.ctcae_grade == 3)
         .distinct()
     )
     assert sorted(term for term, _person in grades) == ["mucositis_oral", "pain", "pharyngeal_necrosis"]
     outcomes = set(work.session.scalars(select(DataCorrection.outcome)))
     assert outcomes == {"", "approved"}
-    queries = work.session.execute(select(Participant.study_number, Query.state).join(Query).order_by(Query.id))
+    queries = work.session.execute(select(Participant.participant_number, Query.state).join(Query).order_by(Query.id))
     assert [tuple(row) for row in queries] == [("NC-012", "closed"), ("NC-010", "open")]
     steps = work.session.scalars(select(QueryStep.kind).order_by(QueryStep.id))
     assert list(steps) == ["asked", "answered", "closed", "asked"]
@@ -253,7 +254,7 @@ def test_every_kind_of_story_is_there(work):
 
 
 def test_the_courses_reach_month_six(work):
-    query = select(ExpectedForm.visit, ExpectedForm.instrument).where(ExpectedForm.served_at.is_not(None))
+    query = select(ExpectedForm.visit, ExpectedForm.instrument).where(ExpectedForm.received_at.is_not(None))
     served = {tuple(row) for row in work.session.execute(query)}
     # Follow-up begins with month 6, 26 weeks after the last fraction.
     assert {("follow_up.26", "npc_checkin"), ("follow_up.26", "qlq_c30")} <= served
@@ -268,8 +269,8 @@ def test_alerts_were_handled_by_people_on_duty_and_are_few(work):
     loud = work.session.scalar(select(func.count()).where(Alert.level >= 2))
     assert loud is not None
     assert 4 <= loud <= 12
-    untold = [alert for alert in work.session.scalars(select(Alert)) if alert.rule == "JUDGE"]
-    assert untold == []
+    not_notified = [alert for alert in work.session.scalars(select(Alert)) if alert.rule == "JUDGE"]
+    assert not_notified == []
 
 
 def test_the_links_and_the_account_work(demo_context):

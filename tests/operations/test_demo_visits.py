@@ -73,7 +73,7 @@ def state_of(row: sqlite3.Row, now: datetime) -> str:
     opens, closes = moment(row["opens_at"]), moment(row["closes_at"])
     assert opens is not None
     assert closes is not None
-    if row["served_at"]:
+    if row["received_at"]:
         if row["out_of_window"]:
             return "received out of window"
         return "partially completed, not submitted" if row["partial"] else "received in the window"
@@ -93,12 +93,12 @@ def test_every_cell_of_the_matrix_is_what_the_expected_forms_say(
     words = demo_context.catalogue.plan_words[demo_study.PLAN, "en"]
     wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
     query = (
-        "SELECT expected.*, participant.study_number FROM expected JOIN participant "
+        "SELECT expected.*, participant.participant_number FROM expected JOIN participant "
         "ON participant.id = expected.participant_id ORDER BY expected.instrument, expected.opens_at, expected.id"
     )
     for row in tables.execute(query):
         visit = words.visit(row["kind"], row["number"])
-        wanted[row["study_number"], visit].append(f"{TITLES[row['instrument']]} {state_of(row, clock.now)}")
+        wanted[row["participant_number"], visit].append(f"{TITLES[row['instrument']]} {state_of(row, clock.now)}")
     seen = Counter[str]()
     for part, people in (("course", 23), ("later", 23), ("ulcer", 1)):
         assert demo_desk.open(f"/staff/visits?lang=en&part={part}").status_code == 200
@@ -124,7 +124,7 @@ def test_only_cells_that_need_an_action_are_links_and_the_list_names_them(
     unexplained = {
         row["id"]
         for row in tables.execute(
-            "SELECT id FROM expected WHERE missed_at IS NOT NULL AND served_at IS NULL AND mandatory "
+            "SELECT id FROM expected WHERE missed_at IS NOT NULL AND received_at IS NULL AND mandatory "
             "AND missing_reason = ''"
         )
     }
@@ -149,10 +149,10 @@ def test_the_last_row_is_the_compliance_of_each_visit(
     for row in tables.execute("SELECT * FROM expected"):
         closes = moment(row["closes_at"])
         assert closes is not None
-        if not row["served_at"] and not (row["mandatory"] and closes < clock.now):
+        if not row["received_at"] and not (row["mandatory"] and closes < clock.now):
             continue
         found = sums[words.visit(row["kind"], row["number"])]
-        found[0] += bool(row["served_at"]) and not row["out_of_window"]
+        found[0] += bool(row["received_at"]) and not row["out_of_window"]
         found[1] += 1
     demo_desk.open("/staff/visits?lang=en")
     heads, _rows, foot = matrix_of(demo_desk.page)
@@ -179,7 +179,13 @@ def test_a_phase_holds_the_participants_of_its_chip(demo_desk: StaffBrowser) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/staff/visits", "/staff/visits?part=later", "/staff/visits/forms?show=open", "/staff/messages", "/staff/cohort"],
+    [
+        "/staff/visits",
+        "/staff/visits?part=later",
+        "/staff/visits/forms?show=open",
+        "/staff/messages",
+        "/staff/study-overview",
+    ],
 )
 def test_the_pages_are_small(demo_desk: StaffBrowser, path: str) -> None:
     for language in ("en", "zh_Hans"):
@@ -248,7 +254,7 @@ def test_the_heat_map_is_the_share_of_worst_answers(
         week = (on - datetime.fromisoformat(known["rt_fraction"]).date()).days // 7 + 1
         found = worst[row["item"], week]
         found[row["participant_id"]] = max(found.get(row["participant_id"], 0), int(row["value"]))
-    demo_desk.open("/staff/cohort?lang=en")
+    demo_desk.open("/staff/study-overview?lang=en")
     table = demo_desk.page.partition('<table class="heat">')[2].partition("</table>")[0]
     heads = [text_of(head) for head in re.findall(r"<th scope=\"col\">(.*?)</th>", table, re.DOTALL)]
     short = demo_context.catalogue.words["npc_checkin", "en"].items
@@ -275,14 +281,14 @@ def test_the_medians_are_those_of_the_scores(
 ) -> None:
     query = (
         "SELECT e.kind, e.number, s.value FROM expected e JOIN score s ON s.assessment_id = e.assessment_id "
-        "WHERE s.scale = 'FA' AND e.served_at IS NOT NULL AND NOT e.out_of_window AND s.value IS NOT NULL "
+        "WHERE s.scale = 'FA' AND e.received_at IS NOT NULL AND NOT e.out_of_window AND s.value IS NOT NULL "
         "AND s.id = (SELECT max(id) FROM score WHERE assessment_id = s.assessment_id AND scale = s.scale)"
     )
     values: dict[str, list[float]] = defaultdict(list)
     words = demo_context.catalogue.plan_words[demo_study.PLAN, "en"]
     for row in tables.execute(query):
         values[words.visit(row["kind"], row["number"])].append(row["value"])
-    demo_desk.open("/staff/cohort?lang=en")
+    demo_desk.open("/staff/study-overview?lang=en")
     label = re.search(r'aria-label="Fatigue: ([^"]+)"', demo_desk.page)
     assert label is not None
     shown = re.findall(r"(?:^|, )(.+?) (\d+ \(n = \d+\)|–)(?=,|$)", label[1])

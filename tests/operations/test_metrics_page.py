@@ -50,8 +50,8 @@ def test_an_empty_installation_has_its_numbers(app: Flask) -> None:
     assert found["outbox_waiting", "email"] == found["outbox_oldest_seconds", "sms"] == 0
     assert found["alerts_open", "no", "emergency"] == 0
     assert found["participants_active",] == 0
-    assert found["drill_state", PLAN, "passed"] == 0
-    assert not any(name[0] in ("heartbeat_age_seconds", "drill_age_seconds") for name in found)
+    assert found["test_alert_state", PLAN, "passed"] == 0
+    assert not any(name[0] in ("heartbeat_age_seconds", "test_alert_age_seconds") for name in found)
 
 
 def test_they_say_how_it_stands(app: Flask, app_context: AppContext, clock: Clock, seeded: Study) -> None:
@@ -83,8 +83,8 @@ def test_they_say_how_it_stands(app: Flask, app_context: AppContext, clock: Cloc
         alert_service.acknowledge(app_context.unit_of_work(session, seeded.staff["nurse"].actor), ids[:1])
         test_alerts.start_test_alert_now(app_context.unit_of_work(session), PLAN)
     before = scraped(app)
-    assert before["calendar_overdue",] == 1
-    assert before["calendar_overdue_seconds",] == 5 * 60 + 90
+    assert before["visit_schedule_overdue",] == 1
+    assert before["visit_schedule_overdue_seconds",] == 5 * 60 + 90
     worker_steps.run_jobs(app_context, {"email": Refusing()}, "worker-1")
     worker_steps.deliver_outbox(app_context, {"email": Refusing()}, "worker-1")
     clock.move(seconds=10)
@@ -102,10 +102,10 @@ def test_they_say_how_it_stands(app: Flask, app_context: AppContext, clock: Cloc
     assert found["forms_open",] == 4
     # The second one was found closed by the worker round.
     assert found["ledger_missed",] == 2
-    assert found["calendar_overdue",] == 0
-    assert found["calendar_overdue_seconds",] == 0
-    assert found["drill_age_seconds", PLAN] == 10
-    assert {name[2]: number for name, number in found.items() if name[0] == "drill_state"} == {
+    assert found["visit_schedule_overdue",] == 0
+    assert found["visit_schedule_overdue_seconds",] == 0
+    assert found["test_alert_age_seconds", PLAN] == 10
+    assert {name[2]: number for name, number in found.items() if name[0] == "test_alert_state"} == {
         "passed": 0,
         "running": 1,
         "failed": 0,

@@ -19,8 +19,8 @@ def ready(catalogue: Catalogue) -> StudyPlan:
     settings = replace(
         plan.settings, demonstration=False, hotline="+8679186543210", hotline_shown="0791-8654 3210 (ward 12)"
     )
-    assert plan.stopping is not None
-    return replace(plan, settings=settings, stopping=replace(plan.stopping, demonstration=False))
+    assert plan.stopping_rule is not None
+    return replace(plan, settings=settings, stopping_rule=replace(plan.stopping_rule, demonstration=False))
 
 
 def problems(plan: StudyPlan, **settings: object) -> list[str]:
@@ -48,7 +48,7 @@ def test_a_plan_with_numbers_of_its_own_starts(ready: StudyPlan) -> None:
         ({"crisis_line_shown": "12355"}, "settings.crisis_line_shown"),
         ({"emergency": "000"}, "settings.emergency"),
         ({"emergency": "+8679186543210"}, "settings.emergency"),
-        ({"administrator": "it@example.org"}, "settings.administrator"),
+        ({"it_department": "it@example.org"}, "settings.it_department"),
     ],
 )
 def test_a_placeholder_is_refused_by_name(ready: StudyPlan, changes: dict[str, object], named: str) -> None:
@@ -58,9 +58,11 @@ def test_a_placeholder_is_refused_by_name(ready: StudyPlan, changes: dict[str, o
 
 
 def test_numbers_that_the_investigator_has_not_confirmed_are_refused(ready: StudyPlan) -> None:
-    assert ready.stopping is not None
-    (problem,) = start_check.find_plan_problems(replace(ready, stopping=replace(ready.stopping, demonstration=True)))
-    assert "stopping.demonstration" in problem
+    assert ready.stopping_rule is not None
+    (problem,) = start_check.find_plan_problems(
+        replace(ready, stopping_rule=replace(ready.stopping_rule, demonstration=True))
+    )
+    assert "stopping_rule.demonstration" in problem
 
 
 def test_a_database_with_the_demonstration_in_it_is_refused(app_context: AppContext, demo_context: AppContext) -> None:

@@ -47,9 +47,9 @@ def test_mail_that_waits_too_long_is_named(any_clinic, clock):
     any_clinic.start().save(bleed=4)
     clock.move(minutes=5)
     beat(any_clinic)
-    assert quiet(any_clinic) == ["untold"]
+    assert quiet(any_clinic) == ["not_notified"]
     clock.move(seconds=1)
-    assert quiet(any_clinic) == ["mail", "untold"]
+    assert quiet(any_clinic) == ["email", "not_notified"]
 
 
 def test_an_alert_without_a_notification_is_named(any_clinic):
@@ -61,4 +61,4 @@ def test_an_alert_without_a_notification_is_named(any_clinic):
     phone.save(bleed=1)
     assert quiet(any_clinic) == []
     phone.save(bleed_now=1)
-    assert quiet(any_clinic) == ["untold"]
+    assert quiet(any_clinic) == ["not_notified"]

@@ -37,7 +37,7 @@ def run_jobs(clinic: Clinic, sender: object = None, worker: str = "worker-1") ->
 
 
 def next_judgement(clinic: Clinic) -> object:
-    return clinic.rows(Assessment)[0].judge_next_at
+    return clinic.rows(Assessment)[0].evaluate_next_at
 
 
 def beats(clinic: Clinic) -> dict[str, object]:
@@ -100,13 +100,13 @@ def test_a_form_that_is_touched_again_is_judged_again(clinic, clock):
     phone.save(bleed=0)
     clock.move(minutes=30)
     run_jobs(clinic)
-    assert clinic.alerts()["M01"].resolved_at is None
+    assert clinic.alerts()["M01"].closed_at is None
     phone.save(breath=0, chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
     assert clinic.alerts()["M01"].disposition == "closed_itself"
     phone.save(breath=None)
     clock.move(minutes=30)
     run_jobs(clinic)
-    assert clinic.alerts()["M01"].resolved_at is None
+    assert clinic.alerts()["M01"].closed_at is None
 
 
 def test_a_form_whose_failure_cannot_be_reported_holds_up_no_other(any_clinic, clock, monkeypatch, caplog):
@@ -132,7 +132,7 @@ def test_a_form_whose_failure_cannot_be_reported_holds_up_no_other(any_clinic, c
     assert any_clinic.alerts()["M02"].assessment_id == other.checkin.assessment_id
     assert "failed evaluation not reported" in caplog.text
     # It stays overdue, and is tried again.
-    assert any_clinic.rows(Assessment)[0].judge_next_at <= clock.now
+    assert any_clinic.rows(Assessment)[0].evaluate_next_at <= clock.now
 
 
 def test_a_form_that_was_sent_is_not_idle(clinic, clock):
@@ -176,7 +176,7 @@ def test_a_form_that_cannot_be_judged_at_all_keeps_no_other_from_it(any_clinic, 
     run_jobs(poor)
     assert any_clinic.alerts()["M02"].level == Level.EMERGENCY
     assert any_clinic.alerts()["JUDGE"].assessment_id == any_clinic.qlq.assessment_id
-    assert "judge_idle" in beats(any_clinic)
+    assert "evaluate_idle" in beats(any_clinic)
     assert "evaluation of a form failed assessment=" in caplog.text
     assert " error=KeyError" in caplog.text
 
@@ -204,7 +204,7 @@ def test_a_round_sends_what_waits_and_seals_what_happened(any_clinic):
     assert [letter.address for letter in sender.letters] == ["nurse@example.org", "investigator@example.org"]
     assert all(row.sent_at for row in any_clinic.rows(Message))
     assert len(any_clinic.events("message.sent")) == 2
-    assert [row.event_id for row in any_clinic.rows(Seal)] == [event.id for event in any_clinic.rows(AuditEntry)]
+    assert [row.audit_entry_id for row in any_clinic.rows(Seal)] == [event.id for event in any_clinic.rows(AuditEntry)]
 
 
 def test_every_step_leaves_its_heartbeat(any_clinic, clock):
@@ -217,7 +217,7 @@ def test_every_step_leaves_its_heartbeat(any_clinic, clock):
 
 @pytest.mark.parametrize(
     ("table", "silent", "bleed"),
-    [("seal", "audit", 1), ("message", "outbox", 0), ("staff", "digests", 1), ("answer", "judge_idle", 0)],
+    [("seal", "audit", 1), ("message", "outbox", 0), ("staff_member", "digests", 1), ("answer", "evaluate_idle", 0)],
 )
 def test_a_step_that_breaks_stops_no_other_and_leaves_no_heartbeat(clinic, clock, caplog, table, silent, bleed):
     clinic.start().save(bleed=bleed)
@@ -330,10 +330,10 @@ def test_the_digest_leaves_once_a_day_when_the_study_opens(any_clinic, clock):
     assert digests(any_clinic) == 0
     clock.move(minutes=1)
     assert digests(any_clinic) == 1
-    (mail,) = any_clinic.mails("alert_digest")
+    (mail,) = any_clinic.mails("daily_digest")
     assert mail.to == "coordinator@example.org"
-    assert [row["study_number"] for row in mail.params["rows"]] == ["NPC-001"]
-    assert set(mail.params["rows"][0]) == {"study_number", "link"}
+    assert [row["participant_number"] for row in mail.params["rows"]] == ["NPC-001"]
+    assert set(mail.params["rows"][0]) == {"participant_number", "link"}
     for _ in range(5):
         clock.move(hours=1)
         assert digests(any_clinic) == 0
@@ -347,7 +347,7 @@ def test_nothing_leaves_when_nothing_waits(clinic, clock):
     clinic.acknowledge()
     clock.move(days=1)
     assert digests(clinic) == 0
-    assert clinic.mails("alert_digest") == []
+    assert clinic.mails("daily_digest") == []
 
 
 def test_urgent_superseded_or_closed_alerts_are_not_in_the_digest(clinic, clock):
@@ -373,7 +373,7 @@ def test_two_studies_have_a_digest_each(clinic):
     other = both.another("other", "OTH-001")
     other.start(other.checkin).save(bleed=1)
     assert digests(both) == 2
-    assert sorted(mail.params["rows"][0]["study_number"] for mail in clinic.mails("alert_digest")) == [
+    assert sorted(mail.params["rows"][0]["participant_number"] for mail in clinic.mails("daily_digest")) == [
         "NPC-001",
         "OTH-001",
     ]

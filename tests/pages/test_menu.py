@@ -15,19 +15,19 @@ from tests.support.staff_browser import signed_in_browser
 
 # The menu of a person with every right, in its order.
 WHOLE_MENU = [
-    ("see_board", "staff.board", "board", "To do"),
+    ("see_to_do_list", "staff.to_do_list", "to_do_list", "To do"),
     ("see_inbox", "staff.inbox.everything", "inbox", "Text messages"),
     ("see_participants", "staff.participants.everyone", "participants", "Participants"),
     ("see_dates", "staff.visits.show", "visits", "Visits"),
-    ("see_cohort", "staff.cohort.show", "cohort", "Study overview"),
-    ("see_events", "staff.events.everything", "events", "Adverse events"),
+    ("see_study_overview", "staff.study_overview.show", "cohort", "Study overview"),
+    ("see_adverse_events", "staff.adverse_events.everything", "events", "Adverse events"),
     ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
     ("see_inbox", "staff.sent.show", "sent", "Sent messages"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
     ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),
     ("see_answers", "staff.queries.everything", "queries", "Queries"),
     ("see_audit", "staff.audit.show", "audit", "Audit trail"),
-    ("manage_staff", "staff.people.everyone", "people", "Accounts"),
+    ("manage_staff", "staff.accounts.everyone", "accounts", "Accounts"),
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
@@ -74,8 +74,13 @@ def test_every_entry_leads_to_a_page_that_the_role_may_open(app: Flask, seeded: 
 @pytest.mark.parametrize(
     ("role", "page", "says", "not_says"),
     [
-        ("administrator", "/staff/people/{nurse}?lang=zh_Hans", ">研究者</option>", ">investigator</option>"),
-        ("investigator", "/staff/participants/{person}/events/new?lang=zh_Hans", ">请选择</option>", ">Please choose<"),
+        ("administrator", "/staff/accounts/{nurse}?lang=zh_Hans", ">研究者</option>", ">investigator</option>"),
+        (
+            "investigator",
+            "/staff/participants/{person}/adverse-events/new?lang=zh_Hans",
+            ">请选择</option>",
+            ">Please choose<",
+        ),
     ],
 )
 def test_what_a_list_offers_is_in_the_pages_language(

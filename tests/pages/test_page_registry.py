@@ -19,17 +19,17 @@ WAYS_BACK = {
     "/staff/participants/7": "the participant’s page",
     "/staff/participants/7/stable": "the participant’s page",
     "/staff/participants/new": "the participant’s page",
-    "/staff/roster/duties/7?lang=en": "the duty roster",
-    "/staff/drills/7": "the weekly test alert",
+    "/staff/roster/shifts/7?lang=en": "the duty roster",
+    "/staff/test-alerts/7": "the weekly test alert",
     "/staff/tasks/7": "the call task you opened",
     "/staff/inbox?show=unread": "the text messages you opened",
     "/staff/inbox/unmatched/7": "the text messages you opened",
-    "/staff/events/discordance": "the adverse events",
+    "/staff/adverse-events/discordance": "the adverse events",
     "/staff/audit": "the audit trail",
     "/staff/me/password": "my account",
-    "/staff/people/7": "the list of accounts",
+    "/staff/accounts/7": "the list of accounts",
     "/staff/ulcers/7": "the list of ulcers",
-    "/staff/cohort": "the study overview",
+    "/staff/study-overview": "the study overview",
     "/staff/simulator/plan.yaml": "the rule simulator",
     "/staff/corrections": "To do",
     "/staff/nothing": "To do",
@@ -47,10 +47,10 @@ def test_a_sign_in_names_where_it_leads(app: Flask, path: str, words: str) -> No
     ("endpoint", "path", "page"),
     [
         ("staff.participants.send", "/staff/participants/7/send", "staff.participants.one"),
-        ("staff.tasks.settle", "/staff/messages/7", "staff.board"),
+        ("staff.tasks.settle", "/staff/messages/7", "staff.to_do_list"),
         ("staff.participants.new", "/staff/participants/new", "staff.participants.new"),
-        ("staff.people.invite", "/staff/people/new", "staff.people.new"),
-        ("staff.events.change", "/staff/events/7", "staff.events.one"),
+        ("staff.accounts.invite", "/staff/accounts/new", "staff.accounts.new"),
+        ("staff.adverse_events.change", "/staff/adverse-events/7", "staff.adverse_events.one"),
     ],
 )
 def test_a_form_is_answered_by_the_page_above_its_address(app: Flask, endpoint: str, path: str, page: str) -> None:
@@ -60,8 +60,8 @@ def test_a_form_is_answered_by_the_page_above_its_address(app: Flask, endpoint: 
 
 
 def test_a_page_is_declared_once(app: Flask) -> None:
-    board = PAGES["staff.board"]
-    other = StaffPage("staff.other", "/staff/other", "see_board")
+    board = PAGES["staff.to_do_list"]
+    other = StaffPage("staff.other", "/staff/other", "see_to_do_list")
     for page, why in (
         (board, "declared twice"),
         (replace(other, menu=board.menu, section="other"), "place 10 of the menu"),

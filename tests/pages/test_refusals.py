@@ -77,7 +77,7 @@ NONSENSE: Mapping[str, tuple[str, str, dict[str, str]]] = {
     "seen": (
         "investigator",
         f"{ALERT}/assess",
-        {"do": "assess", "seen": "9" * 5000, "term": "epistaxis", "grade": "2", "onset_on": "2026-03-02"}
+        {"do": "assess", "seen": "9" * 5000, "term": "epistaxis", "grade": "2", "onset_date": "2026-03-02"}
         | {"attribution": "rt", "serious": "no", "action": "watched", "password": PASSWORD},
     ),
     "absence": ("coordinator", "/staff/roster", {"do": "back", "absence": "²"}),

@@ -58,7 +58,7 @@ def test_the_page_behind_the_qr_code_changes_nothing_and_shows_no_identity(
         assert phone.open(f"/c/{card.token}").status_code == 200
     assert all_rows(app_context) == before
     assert phone.heading == "请输入您的密码"
-    assert seeded.chinese.study_number not in phone.page
+    assert seeded.chinese.participant_number not in phone.page
     assert card.code not in phone.page
 
 

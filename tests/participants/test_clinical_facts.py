@@ -41,7 +41,7 @@ def test_the_newest_fact_holds(any_clinic):
         any_clinic.mark("ulcer_status", value)
         assert snapshot(any_clinic)["ulcer_status"] == value
     assert len([row for row in any_clinic.rows(ClinicalFact) if row.name == "ulcer_status"]) == 3
-    event = any_clinic.events("circumstance.set")[-1]
+    event = any_clinic.events("clinical_fact.set")[-1]
     assert (event.old, event.new) == ({"ulcer_status": "confirmed"}, {"ulcer_status": "none"})
     assert event.actor_id == any_clinic.nurse.id
 

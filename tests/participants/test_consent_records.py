@@ -64,7 +64,7 @@ def test_a_withdrawal_takes_effect_at_once_and_says_what_was_told(any_clinic, sc
     person = any_clinic.rows(Participant)[0]
     assert person.withdrawn_at is not None
     (row,) = any_clinic.rows(Consent)
-    assert (row.scope, row.told, row.withdrawn_by) == (scope, TOLD, any_clinic.nurse.id)
+    assert (row.scope, row.information, row.withdrawn_by) == (scope, TOLD, any_clinic.nurse.id)
     assert [anchor.kind for anchor in any_clinic.rows(Anchor)][-1] == "withdrawal"
     queued = [row for row in any_clinic.rows(Message) if row.participant_id == person.id]
     assert queued
@@ -78,7 +78,7 @@ def test_a_withdrawal_by_date_marks_the_consent_too(clinic):
         enrolment.withdraw_participant(work, work.session.get_one(Participant, clinic.participant_id), "asked to stop")
     (row,) = clinic.rows(Consent)
     assert row.withdrawn_at is not None
-    assert (row.scope, row.told) == ("", "")
+    assert (row.scope, row.information) == ("", "")
 
 
 def test_the_extent_of_an_earlier_withdrawal_can_still_be_recorded(any_clinic):
@@ -90,7 +90,7 @@ def test_the_extent_of_an_earlier_withdrawal_can_still_be_recorded(any_clinic):
     any_clinic.app_context.clock.move(days=1)
     withdraw(any_clinic, "data")
     (row,) = any_clinic.rows(Consent)
-    assert (row.scope, row.told) == ("data", TOLD)
+    assert (row.scope, row.information) == ("data", TOLD)
     # The date and author of the end of participation stay as they were.
     assert (row.withdrawn_at, row.withdrawn_by) == (before.withdrawn_at, before.withdrawn_by)
     assert [event.new["scope"] for event in any_clinic.events("consent.withdrawn")] == ["", "data"]
@@ -158,7 +158,12 @@ def test_a_withdrawal_that_is_taken_back_leaves_its_row_and_a_consent_that_stand
     person = any_clinic.rows(Participant)[0]
     assert person.withdrawn_at is None
     stands, ended = entries(any_clinic)
-    assert (ended.withdrawn_by, ended.row.scope, ended.row.told, ended.is_restored) == ("Nurse", "data", TOLD, False)
+    assert (ended.withdrawn_by, ended.row.scope, ended.row.information, ended.is_restored) == (
+        "Nurse",
+        "data",
+        TOLD,
+        False,
+    )
     assert (stands.row.withdrawn_at, stands.is_restored, stands.reason) == (None, True, "the wrong participant")
     assert (stands.recorded_by, stands.row.recorded_at) == ("Coordinator", clock.now)
     assert (stands.row.version, stands.row.signed_on, stands.row.health_data_at) == (
@@ -179,7 +184,7 @@ def test_withdrawn_for_good_after_that_no_consent_stands(any_clinic, clock):
         clock.move(hours=1)
         if not hour:
             take_back(any_clinic)
-    assert [(entry.row.told, entry.is_restored) for entry in entries(any_clinic)] == [
+    assert [(entry.row.information, entry.is_restored) for entry in entries(any_clinic)] == [
         ("told 1", True),
         ("told 0", False),
     ]

@@ -40,7 +40,7 @@ def test_a_phone_is_corrected_on_the_page(desk: StaffBrowser, path: str, seeded:
     said = {
         "do": "correct",
         "seen": seen(desk.page),
-        "study_number": seeded.chinese.study_number,
+        "participant_number": seeded.chinese.participant_number,
         "phone": "13912345678",
         "language": "zh_Hans",
         "reason": "",
@@ -64,7 +64,7 @@ def test_a_shared_phone_is_named_and_must_be_ticked(desk: StaffBrowser, path: st
     said = {
         "do": "correct",
         "seen": seen(desk.page),
-        "study_number": seeded.chinese.study_number,
+        "participant_number": seeded.chinese.participant_number,
         "phone": PHONES["en"],
         "language": "zh_Hans",
         "reason": "they share it",
@@ -72,7 +72,7 @@ def test_a_shared_phone_is_named_and_must_be_ticked(desk: StaffBrowser, path: st
     assert 'name="shared_phone"' not in desk.page
     assert desk.post(path, **said).status_code == 400
     assert "Another participant has the same phone number." in desk.page
-    assert f"<b>{seeded.english.study_number}</b>" in desk.page
+    assert f"<b>{seeded.english.participant_number}</b>" in desk.page
     assert desk.post(path, **said, shared_phone="y").status_code == 303
 
 
@@ -80,7 +80,7 @@ def test_enrolment_warns_of_a_second_participant_on_the_same_phone(desk: StaffBr
     desk.open("/staff/participants/new")
     said = {
         "plan": "npc_reirradiation",
-        "study_number": "NPC-050",
+        "participant_number": "NPC-050",
         "phone": PHONES["en"],
         "language": "en",
         "pin": "2468",
@@ -89,7 +89,7 @@ def test_enrolment_warns_of_a_second_participant_on_the_same_phone(desk: StaffBr
         "health_data": "y",
     }
     assert desk.post("/staff/participants/new", **said).status_code == 400
-    assert f"<b>{seeded.english.study_number}</b>" in desk.page
+    assert f"<b>{seeded.english.participant_number}</b>" in desk.page
     assert desk.post("/staff/participants/new", **said, shared_phone="y").status_code == 303
 
 

@@ -46,7 +46,7 @@ def at_work(app_context: AppContext, seeded: Study, clock: Clock) -> Study:
     with form_browser.unit_of_work(app_context, seeded.staff["investigator"].actor) as work:
         person = work.session.get_one(Participant, person_id)
         endoscopies.record_result(work, person, None, done_on=today, result="ulcer")
-        over = select(ExpectedForm).where(ExpectedForm.closes_at < work.now, ExpectedForm.served_at.is_(None))
+        over = select(ExpectedForm).where(ExpectedForm.closes_at < work.now, ExpectedForm.received_at.is_(None))
         for row in work.session.scalars(over):
             row.missed_at = work.now
     return seeded

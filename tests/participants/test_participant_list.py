@@ -35,7 +35,7 @@ def listed(clinic: Clinic, find: str = "", page: int = 1, **chosen: Any) -> Part
 
 
 def numbers(page: ParticipantListPage) -> list[str]:
-    return [row.study_number for row in page.rows]
+    return [row.participant_number for row in page.rows]
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_pages_and_what_is_found(
     full: Clinic, find: str, asked: int, numbers: list[str], found: int, number: int, pages: int
 ) -> None:
     now = listed(full, find, asked)
-    assert [row.study_number for row in now.rows] == numbers
+    assert [row.participant_number for row in now.rows] == numbers
     assert (now.number, now.page, now.pages) == (found, number, pages)
 
 
 def test_a_line_tells_of_its_own_participant(full: Clinic) -> None:
     full.start().save(bleed=4)
-    rows = {row.study_number: row for row in listed(full, page=3).rows}
+    rows = {row.participant_number: row for row in listed(full, page=3).rows}
     mine, other = rows["NPC-001"], rows["A-14"]
     assert (mine.open_level, other.open_level) == (Level.EMERGENCY, Level.NONE)
     assert (mine.last_answer_at, other.last_answer_at) == (full.app_context.clock(), None)
@@ -92,7 +92,7 @@ def courses(any_clinic: Clinic, clock: Clock) -> Clinic:
     }
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         for number, dates in changes.items():
-            person = work.session.scalars(select(Participant).where(Participant.study_number == number)).one()
+            person = work.session.scalars(select(Participant).where(Participant.participant_number == number)).one()
             schedule_service.set_anchors(work, person, dates, reason="so it is")
     return any_clinic
 
@@ -128,7 +128,7 @@ def test_filters_and_order(courses: Clinic, chosen: dict[str, Any], expected: li
 
 
 def test_the_filter_by_phase_is_what_the_rows_say(courses: Clinic) -> None:
-    rows = {row.study_number: row.phase for row in listed(courses).rows}
+    rows = {row.participant_number: row.phase for row in listed(courses).rows}
     assert {number: (phase.name or phase.state, phase.number) for number, phase in rows.items() if phase} == {
         "NPC-001": ("before", 0),
         "A-10": ("induction", 0),

@@ -92,7 +92,7 @@ def test_every_tab_has_the_header_and_only_what_the_role_may_see(
     assert main.count('class="btn"') <= 1 + main.count('<details class="confirm"'), "one filled button outside of folds"
     if tab == "/messages":
         assert ("Reply by text message" in main) is ("see_inbox" in may)
-        assert ("Phone calls" in main) is ("see_board" in may)
+        assert ("Phone calls" in main) is ("see_to_do_list" in may)
         assert "Sent messages" in main
     if not may & {"send_form", "log_call", "set_dates", "acknowledge"}:
         assert 'class="btn"' not in main
@@ -110,12 +110,10 @@ def test_the_header_says_what_is_open_and_what_was_heard_last(any_clinic: Clinic
     assert "Acknowledge the alert</a>" in desk.page
 
 
-def test_old_addresses_lead_to_the_tabs(app: Flask, seeded: Study) -> None:
+def test_the_address_in_emails_leads_to_the_tab(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     path = f"/staff/participants/{seeded.english.id}"
     for old, new in (
-        (f"{path}/course", f"{path}/timeline"),
-        (f"{path}/calendar", f"{path}/forms"),
         (f"/staff/inbox/{seeded.english.id}", f"{path}/messages"),
         (f"/staff/inbox/{seeded.english.id}?show=everything", f"{path}/messages?show=everything"),
     ):

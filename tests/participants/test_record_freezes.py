@@ -109,8 +109,8 @@ def test_lifted_everything_goes_on_and_both_signatures_stay(any_clinic):
             work, factories.PLAN, participant_page.read_participant(work, any_clinic.participant_id)
         )
         assert [one.meaning for one in frost.signatures] == ["froze", "unfroze"]
-        assert frost.row.lifted_at is not None
-        assert frost.row.lifted_at - frost.row.frozen_at < timedelta(minutes=1)
+        assert frost.row.unfrozen_at is not None
+        assert frost.row.unfrozen_at - frost.row.frozen_at < timedelta(minutes=1)
 
 
 def test_a_reason_is_needed(clinic):

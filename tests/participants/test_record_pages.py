@@ -27,9 +27,9 @@ def request(seeded: Study, **changes: str) -> dict[str, str]:
     given = {
         "item": "bleed",
         "q-bleed": "3",
-        "heard_how": "phone",
-        "heard_at": "2026-03-02T08:30",
-        "heard_by": str(seeded.staff["nurse"].id),
+        "confirmed_how": "phone",
+        "confirmed_at": "2026-03-02T08:30",
+        "confirmed_to": str(seeded.staff["nurse"].id),
         "reason": "pressed the wrong button",
         "password": PASSWORD,
     }
@@ -71,8 +71,8 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
         ({"q-bleed": ""}, "Enter the new answer, or select “Not answered”"),
         ({"q-bleed": "0"}, "Same as the current answer."),
         ({"q-bleed": "9"}, "This is not a possible answer"),
-        ({"heard_at": ""}, "Enter the date and time."),
-        ({"heard_how": ""}, "Choose one of the options shown."),
+        ({"confirmed_at": ""}, "Enter the date and time."),
+        ({"confirmed_how": ""}, "Choose one of the options shown."),
         ({"reason": ""}, "Enter the reason."),
         ({"password": "wrong"}, "The password is not correct."),
     ],
@@ -93,7 +93,7 @@ def test_what_is_missing_is_said_and_nothing_typed_is_lost(
 def test_all_that_was_left_empty_is_said_at_once(app: Flask, seeded: Study, answered: str) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{answered}?lang=en")
-    bare = {"item": "bleed", "heard_by": str(seeded.staff["nurse"].id), "password": PASSWORD}
+    bare = {"item": "bleed", "confirmed_to": str(seeded.staff["nurse"].id), "password": PASSWORD}
     assert desk.post(answered, **bare).status_code == 400
     assert "Check 4 fields" in desk.page
 

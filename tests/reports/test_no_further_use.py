@@ -44,7 +44,7 @@ def test_scores_visits_and_simulations_leave_them_out(
     line(
         app_context,
         person,
-        served_at=app_context.clock(),
+        received_at=app_context.clock(),
         nearest=True,
         assessment_id=scored(app_context, person, 62.0),
     )
@@ -80,7 +80,7 @@ def test_the_pages_and_the_command_say_how_many(
     withdraws(app_context, seeded.staff["coordinator"], seeded.chinese.id, "data")
     study_overview.renew_due(app_context)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
-    desk.open(f"/staff/cohort?lang={language}")
+    desk.open(f"/staff/study-overview?lang={language}")
     assert sentence in desk.page
     assert sentence in try_rules(desk)
     for more, shown in (([], "1 participants are left out"), (["--json"], '"left_out": 1')):

@@ -116,7 +116,7 @@ def test_compliance_and_scores_are_those_of_a_count_by_hand(any_clinic: Clinic, 
     now = clock.move(days=30)
     clock.move(days=-30)
     on_time, late, begun, forgot, unsaid, again = people(app_context, 6)
-    came = {"served_at": now, "nearest": True, "assessment_id": None}
+    came = {"received_at": now, "nearest": True, "assessment_id": None}
     line(app_context, on_time, **came | {"assessment_id": scored(app_context, on_time, 20.0, 40.0)})
     line(app_context, late, **came | {"out_of_window": True, "assessment_id": scored(app_context, late, 100.0)})
     line(app_context, begun, **came | {"partial": True})
@@ -139,8 +139,8 @@ def test_compliance_and_scores_are_those_of_a_count_by_hand(any_clinic: Clinic, 
 def test_the_study_is_the_sum_of_its_participants(any_clinic: Clinic, clock: Clock) -> None:
     app_context = any_clinic.app_context
     first, second, third = people(app_context, 3)
-    line(app_context, first, served_at=clock.now, nearest=True)
-    line(app_context, second, served_at=clock.now, out_of_window=True)
+    line(app_context, first, received_at=clock.now, nearest=True)
+    line(app_context, second, received_at=clock.now, out_of_window=True)
     clock.move(days=40)
     line(app_context, third, missing_reason="too_ill")
     with transaction(app_context.engine) as session:
@@ -170,7 +170,7 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
             now - timedelta(days=1),
             acknowledged_at=now - timedelta(days=1) + took * minute,
         )
-    alert(app_context, person, "U09", 2, now - timedelta(days=8), acknowledged_at=now, resolved_at=now)
+    alert(app_context, person, "U09", 2, now - timedelta(days=8), acknowledged_at=now, closed_at=now)
     alert(app_context, person, "U09", 2, now - timedelta(days=8), superseded_at=now)
     alert(
         app_context,
@@ -178,7 +178,7 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
         "M03",
         1,
         now - timedelta(days=8),
-        resolved_at=now,
+        closed_at=now,
         disposition=study_overview.CLOSED_AUTOMATICALLY,
     )
     alert(app_context, person, "U09", 2, now - timedelta(weeks=30))
@@ -322,7 +322,7 @@ def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Cloc
 def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic: Clinic, clock: Clock) -> None:
     app_context, person = any_clinic.app_context, any_clinic.participant_id
     alert(app_context, person, "E01", 3, clock.now, acknowledged_at=clock.now)
-    line(app_context, person, served_at=clock.now, assessment_id=scored(app_context, person, 20.0))
+    line(app_context, person, received_at=clock.now, assessment_id=scored(app_context, person, 20.0))
     assert study_overview.renew_due(app_context) == 1
     assert study_overview.renew_due(app_context) == 0
     with transaction(app_context.engine) as session, counted(app_context.engine) as ran:
@@ -342,7 +342,7 @@ def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic:
 def test_costly_figures_are_renewed_seldom(clinic: Clinic, clock: Clock) -> None:
     study_overview.renew_due(clinic.app_context)
     with transaction(clinic.app_context.engine) as session:
-        session.get_one(StudyFigures, PLAN).took = 20.0
+        session.get_one(StudyFigures, PLAN).computing_seconds = 20.0
     clock.move(minutes=30)
     assert study_overview.renew_due(clinic.app_context) == 0
     clock.move(minutes=4)
@@ -352,6 +352,6 @@ def test_costly_figures_are_renewed_seldom(clinic: Clinic, clock: Clock) -> None
 @pytest.mark.parametrize("stored", [{}, {"enrolled": 1}])
 def test_figures_of_another_version_are_none(clinic: Clinic, clock: Clock, stored: dict[str, int]) -> None:
     with transaction(clinic.app_context.engine) as session:
-        session.add(StudyFigures(plan=PLAN, at=clock.now, took=0.1, figures=stored))
+        session.add(StudyFigures(plan=PLAN, at=clock.now, computing_seconds=0.1, figures=stored))
     with transaction(clinic.app_context.engine) as session:
         assert study_overview.latest_figures(clinic.app_context.unit_of_work(session), PLAN) is None

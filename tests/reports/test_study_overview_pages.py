@@ -17,7 +17,7 @@ from tests.support import form_browser
 from tests.support.factories import PLAN, Clock, Study
 from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
-PAGE, SIMULATOR = "/staff/cohort", "/staff/simulator"
+PAGE, SIMULATOR = "/staff/study-overview", "/staff/simulator"
 TEXT = (Path(__file__).resolve().parents[2] / "pro" / "data" / "plans" / f"{PLAN}.yaml").read_text(encoding="utf-8")
 FAINT = 'advice: general, when: "faint == 2"'
 
@@ -27,7 +27,7 @@ def filled(app_context: AppContext, study: Study, clock: Clock) -> None:
     line(
         app_context,
         study.chinese.id,
-        served_at=clock.now,
+        received_at=clock.now,
         nearest=True,
         assessment_id=scored(app_context, study.chinese.id, 62.0),
     )

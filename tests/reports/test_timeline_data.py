@@ -186,11 +186,11 @@ def haemorrhage(clinic: Clinic) -> None:
         assert isinstance(proof, signatures.PasswordProof)
         said = GradingDraft(
             term="pharyngeal_hemorrhage",
-            onset_on=work.now.date(),
+            onset_date=work.now.date(),
             grade=4,
             attribution=("radiotherapy",),
             serious=True,
-            known_at=work.now,
+            awareness_time=work.now,
             action="packed",
         )
         shown = factories.shown_alerts(work, alerts[0].source)
@@ -213,7 +213,7 @@ def test_minutes_after_a_haemorrhage_the_sheet_begins_with_it(any_clinic: Clinic
         any_clinic.app_context.clock() - timedelta(minutes=3),
     )
     (event,) = found.events
-    assert (event.term, event.worst, event.now, event.ended_on) == ("Pharyngeal hemorrhage", 4, 4, None)
+    assert (event.term, event.worst, event.now, event.end_date) == ("Pharyngeal hemorrhage", 4, 4, None)
     any_clinic.app_context.clock.move(days=15)  # type: ignore[attr-defined]
     later = card(any_clinic)
     assert (later.alerts, [event.worst for event in later.events]) == ((), [4])
@@ -278,8 +278,8 @@ def test_a_plan_without_a_sheet_has_none(clinic: Clinic) -> None:
     with form_browser.unit_of_work(clinic.app_context) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
         plan = work.catalogue.plans[person.plan]
-        assert plan.pre_dose is not None
-        assert plan.pre_dose.items[-3:] == ("weak", "jaundice", "thirst")
+        assert plan.pre_dose_summary is not None
+        assert plan.pre_dose_summary.items[-3:] == ("weak", "jaundice", "thirst")
 
 
 def test_reading_asks_as_often_however_much_there_is(clinic: Clinic) -> None:

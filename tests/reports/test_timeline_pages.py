@@ -166,7 +166,7 @@ def test_an_events_grades_over_time_are_drawn_and_stand_in_both_tables(
     assert title in desk.page
     (line,) = table(desk.page, "graded")[1:]
     assert re.findall(r"\b[23]\b(?= from|\s*自)", line[1]) == ["2", "3"]
-    assert f'href="/staff/events/{event_id}"' in desk.page
+    assert f'href="/staff/adverse-events/{event_id}"' in desk.page
 
 
 def test_nothing_is_styled_by_attribute_and_nothing_is_fetched(desk: StaffBrowser, path: str) -> None:
@@ -189,7 +189,7 @@ def test_roles_with_access_to_answers_see_it_without_identities(
 def test_the_administrator_sees_neither(app: Flask, full_study: Study, path: str) -> None:
     desk = signed_in_browser(app, full_study.staff["administrator"])
     assert desk.open(path).status_code == 403
-    assert desk.open(path.replace("course", "pre-dose.pdf")).status_code == 403
+    assert desk.open(path.replace("timeline", "pre-dose.pdf")).status_code == 403
 
 
 def test_a_participant_without_anything_has_a_page_that_says_so(app: Flask, seeded: Study, path: str) -> None:
@@ -219,7 +219,7 @@ def longest(app_context: AppContext, study: Study) -> None:
     instrument = app_context.catalogue.instruments["npc_checkin"]
     words = app_context.catalogue.words["npc_checkin", "en"].items
     plan = next(iter(app_context.catalogue.plans.values()))
-    assert plan.pre_dose is not None
+    assert plan.pre_dose_summary is not None
     said: dict[str, Any] = {}
     for name, item in instrument.items.items():
         if item.kind == "choice" and name != "selfharm":
@@ -232,7 +232,7 @@ def longest(app_context: AppContext, study: Study) -> None:
         known_weeks.enter_form(app_context, actor, study.chinese.id, "npc_checkin", {**said, "weight": kilograms})
     clock.move(days=9)
     with form_browser.unit_of_work(app_context, actor) as work:
-        for name in plan.pre_dose.items:
+        for name in plan.pre_dose_summary.items:
             clinical_facts.set_fact(work, study.chinese.id, "known_stable", said[name], item=name)
         rules = sorted(plan.rules, key=lambda rule: len(app_context.catalogue.plan_words[plan.id, "en"].rules[rule.id]))
         clinical_facts.suspect_ulcer(work, study.chinese.id, "UL1")
@@ -257,7 +257,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
 ) -> None:
     longest(app_context, full_study)
     desk = signed_in_browser(app, full_study.staff["coordinator"])
-    answer = desk.client.get(f"{path.replace('course', 'pre-dose.pdf')}?lang={language}")
+    answer = desk.client.get(f"{path.replace('timeline', 'pre-dose.pdf')}?lang={language}")
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     assert "attachment" in answer.headers["Content-Disposition"]
     assert answer.headers["Cache-Control"] == "no-store"
@@ -268,7 +268,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
     text = page.get_textpage().get_text_range()
     for words in (
         title,
-        full_study.chinese.study_number,
+        full_study.chinese.participant_number,
         *(["→", "Signature", "SUSPECTED"] if language == "en" else ["不变", "签名", "疑似"]),
     ):
         assert words in text, words
@@ -283,22 +283,24 @@ def test_the_longest_sheet_is_one_page_of_a4(
 def test_that_it_was_drawn_is_recorded(app: Flask, app_context: AppContext, full_study: Study, path: str) -> None:
     desk = signed_in_browser(app, full_study.staff["monitor"])
     assert desk.open(path).status_code == 200
-    answer = desk.client.get(path.replace("course", "pre-dose.pdf"))
+    answer = desk.client.get(path.replace("timeline", "pre-dose.pdf"))
     assert answer.status_code == 200
     with form_browser.unit_of_work(app_context) as work:
-        actions = [row[0] for row in work.session.connection().exec_driver_sql("select action from event order by id")]
+        actions = [
+            row[0] for row in work.session.connection().exec_driver_sql("select action from audit_entry order by id")
+        ]
     assert actions[-2:] == ["participant.seen", "participant.pre_dose_drawn"]
 
 
 def test_a_study_without_a_sheet_offers_none(app: Flask, app_context: AppContext, full_study: Study, path: str) -> None:
-    plans = {name: replace(plan, pre_dose=None) for name, plan in app_context.catalogue.plans.items()}
+    plans = {name: replace(plan, pre_dose_summary=None) for name, plan in app_context.catalogue.plans.items()}
     app.extensions["app_context"] = replace(
         app_context, catalogue=replace(app_context.catalogue, plans=MappingProxyType(plans))
     )
     desk = signed_in_browser(app, full_study.staff["coordinator"])
     desk.open(path)
     assert "pre-dose.pdf" not in desk.page
-    assert desk.open(path.replace("course", "pre-dose.pdf")).status_code == 404
+    assert desk.open(path.replace("timeline", "pre-dose.pdf")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -317,13 +319,13 @@ def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     desk = signed_in_browser(app, full_study.staff["coordinator"])
-    answer = desk.open(f"{path.replace('course', 'pre-dose.pdf')}?lang={language}")
+    answer = desk.open(f"{path.replace('timeline', 'pre-dose.pdf')}?lang={language}")
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert words in desk.page
     assert "libpango" not in desk.page
     # The page is the timeline, with everything that the summary would show.
-    assert full_study.chinese.study_number in desk.page
+    assert full_study.chinese.participant_number in desk.page
     assert "<svg" in desk.page
     with app.extensions["app_context"].engine.connect() as connection:
-        actions = {row[0] for row in connection.exec_driver_sql("select action from event")}
+        actions = {row[0] for row in connection.exec_driver_sql("select action from audit_entry")}
     assert "participant.pre_dose_drawn" not in actions

@@ -36,7 +36,7 @@ def read(app_context: AppContext, **chosen: object) -> VisitMatrix:
 
 def row_of(matrix: VisitMatrix, number: str) -> MatrixRow:
     """Return the row of a participant."""
-    return next(row for row in matrix.rows if row.study_number == number)
+    return next(row for row in matrix.rows if row.participant_number == number)
 
 
 def states(matrix: VisitMatrix, number: str) -> dict[str, str]:
@@ -85,9 +85,9 @@ def person(app_context: AppContext, seeded: Study) -> int:
 
 def test_every_state_has_its_cell(app_context: AppContext, person: int, clock: Clock) -> None:
     now = clock.now
-    put(app_context, person, "baseline", 0, -40, -30, served_at=now, nearest=True)
-    put(app_context, person, "induction_week", 1, -30, -28, served_at=now, out_of_window=True)
-    put(app_context, person, "induction_week", 2, -28, -26, served_at=now, partial=True)
+    put(app_context, person, "baseline", 0, -40, -30, received_at=now, nearest=True)
+    put(app_context, person, "induction_week", 1, -30, -28, received_at=now, out_of_window=True)
+    put(app_context, person, "induction_week", 2, -28, -26, received_at=now, partial=True)
     put(app_context, person, "induction_week", 3, -26, -24, missed_at=now, missing_reason="forgot")
     gap = put(app_context, person, "before_rt", 0, -24, -20, missed_at=now)
     put(app_context, person, "rt_midweek", 18, -20, -19, missed_at=now, mandatory=False)
@@ -110,16 +110,16 @@ def test_every_state_has_its_cell(app_context: AppContext, person: int, clock: C
     # Between visits that the participant has, and after the last one.
     assert found["rt_week.5"] == found["rt_week.28"] == "not_asked"
     assert found["month_3.0"] == "not_yet"
-    needing = [cell.needing.expected_id for cell in row_of(matrix, "NPC-050").cells if cell.needing]
+    needing = [cell.needing.expected_form_id for cell in row_of(matrix, "NPC-050").cells if cell.needing]
     assert needing == [gap, today]
-    assert [(one.expected_id, one.state) for one in matrix.to_do if one.participant_id == person] == [
+    assert [(one.expected_form_id, one.state) for one in matrix.to_do if one.participant_id == person] == [
         (today, "today"),
         (gap, "unexplained"),
     ]
 
 
 def test_a_participant_who_left_is_not_asked_any_more(app_context: AppContext, person: int, clock: Clock) -> None:
-    put(app_context, person, "baseline", 0, -40, -30, served_at=clock.now, nearest=True)
+    put(app_context, person, "baseline", 0, -40, -30, received_at=clock.now, nearest=True)
     with transaction(app_context.engine) as session:
         session.get_one(Participant, person).withdrawn_at = clock.now
     matrix = read(app_context)
@@ -155,7 +155,7 @@ def test_the_phase_is_the_last_one_that_took_place(app_context: AppContext, pers
     with transaction(app_context.engine) as session:
         session.add(ClinicalFact(participant_id=person, name="ulcer_status", value="suspected", recorded_at=clock.now))
     assert phase() == ("ulcer", "radiotherapy", 12)
-    assert [row.study_number for row in read(app_context, phase="ulcer").rows] == ["NPC-050"]
+    assert [row.participant_number for row in read(app_context, phase="ulcer").rows] == ["NPC-050"]
     with transaction(app_context.engine) as session:
         session.add(ClinicalFact(participant_id=person, name="ulcer_status", value="none", recorded_at=clock.now))
     assert phase() == ("radiotherapy", "radiotherapy", 12)
@@ -195,7 +195,7 @@ def large_study(app_context: AppContext, seeded: Study, clock: Clock) -> int:
             session.delete(row)
     from pro.core.schedule.visit_columns import list_columns
 
-    calendar = app_context.catalogue.plans[PLAN].calendar
+    calendar = app_context.catalogue.plans[PLAN].visit_schedule
     assert calendar is not None
     columns = [column for column in list_columns(calendar) if column.part == "course" and column.fixed]
     now = clock.now
@@ -204,11 +204,11 @@ def large_study(app_context: AppContext, seeded: Study, clock: Clock) -> int:
         shared = {
             column.key: getattr(person, column.key)
             for column in Participant.__mapper__.column_attrs
-            if column.key not in ("id", "study_number", "next_due_at")
+            if column.key not in ("id", "participant_number", "next_due_at")
         }
-        people = [{**shared, "study_number": f"M-{n:04}"} for n in range(2, 1001)]
+        people = [{**shared, "participant_number": f"M-{n:04}"} for n in range(2, 1001)]
         session.execute(insert(Participant), people)
-        ids = list(session.scalars(select(Participant.id).where(Participant.study_number.like("M-%"))))
+        ids = list(session.scalars(select(Participant.id).where(Participant.participant_number.like("M-%"))))
         forms = []
         for place, number in enumerate(ids):
             for step, column in enumerate(columns):
@@ -229,7 +229,7 @@ def large_study(app_context: AppContext, seeded: Study, clock: Clock) -> int:
                         "basis": "actual",
                         "rank": 9,
                         "known_at": opens,
-                        "served_at": opens if over and not missed else None,
+                        "received_at": opens if over and not missed else None,
                         "nearest": over and not missed,
                         "out_of_window": step % 7 == 0,
                         "missed_at": now if missed else None,
@@ -272,7 +272,7 @@ def test_at_a_thousand_the_urgent_come_first_and_every_page_has_fifty(
     order = list(dict.fromkeys(one.participant_id for one in first.to_do))
     assert [row.id for row in first.rows] == order[:50]
     by_number = read(app_context, order="number")
-    assert [row.study_number for row in by_number.rows[:2]] == ["M-0001", "M-0002"]
+    assert [row.participant_number for row in by_number.rows[:2]] == ["M-0001", "M-0002"]
     seen = [row.id for page in range(1, 22) for row in read(app_context, page=page).rows]
     assert len(seen) == len(set(seen)) == 1002
     needing = read(app_context, state="needs")
@@ -280,7 +280,9 @@ def test_at_a_thousand_the_urgent_come_first_and_every_page_has_fifty(
     with transaction(app_context.engine) as session:
         counted = session.scalar(
             select(func.count(ExpectedForm.participant_id.distinct())).where(
-                ExpectedForm.missed_at.is_not(None), ExpectedForm.missing_reason == "", ExpectedForm.served_at.is_(None)
+                ExpectedForm.missed_at.is_not(None),
+                ExpectedForm.missing_reason == "",
+                ExpectedForm.received_at.is_(None),
             )
         )
     assert read(app_context, state="unexplained").number == counted == first.state_counts["unexplained"]
@@ -297,6 +299,8 @@ def test_the_pages_of_a_large_study_link_to_one_another_and_keep_the_filter(
     assert all("find=M-" in link and "order=number" in link for link in links)
     assert [re.search(r"page=(\d+)", link)[1] for link in links] == ["1", "1", "3", "20", "3"]  # type: ignore[index]
     with transaction(app_context.engine) as session:
-        session.execute(update(Participant).where(Participant.study_number == "M-0001").values(study_number="A-0001"))
+        session.execute(
+            update(Participant).where(Participant.participant_number == "M-0001").values(participant_number="A-0001")
+        )
     desk.open(f"{PAGE}?lang=en&find=A-0001")
     assert '<nav class="pager"' not in desk.page

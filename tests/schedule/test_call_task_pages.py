@@ -99,7 +99,7 @@ def test_the_task_has_all_that_a_call_needs(desk: StaffBrowser, clinic: Clinic) 
 def test_who_may_see_and_who_may_phone(app: Flask, clinic: Clinic, seeded: Study, role: str) -> None:
     desk = signed_in_browser(app, seeded.staff[role])
     path = f"/staff/tasks/{task(clinic).id}"
-    assert desk.open(path).status_code == (200 if has_right(role, "see_board") else 403)
+    assert desk.open(path).status_code == (200 if has_right(role, "see_to_do_list") else 403)
     assert ("tel:" in desk.page) == has_right(role, "see_identity")
     assert ("Save call" in desk.page or "保存通话记录" in desk.page) == has_right(role, "log_call")
     assert desk.post(path, **CALL).status_code == (303 if has_right(role, "log_call") else 403)
@@ -188,7 +188,7 @@ def test_a_call_can_be_logged_without_a_task(app: Flask, seeded: Study, clinic: 
     done = desk.post(f"/staff/participants/{other}/calls", **CALL)
     assert done.location == f"/staff/participants/{other}/messages#calls"
     (call,) = clinic.rows(PhoneCall)
-    assert (call.participant_id, call.task_id) == (other, None)
+    assert (call.participant_id, call.call_task_id) == (other, None)
     assert task(clinic).done_at is None
     desk.open(f"/staff/participants/{other}/calls")
     assert "Feels fine & will answer" in desk.page

@@ -68,7 +68,7 @@ def test_the_endpoint_visits_form_is_called_for_and_ends_only_with_it(any_clinic
     answer_check_in(any_clinic)
     assert any_clinic.rows(CallTask)[0].done_at is None
     with form_browser.unit_of_work(any_clinic.app_context) as work:
-        work.session.get_one(ExpectedForm, one).served_at = work.now
+        work.session.get_one(ExpectedForm, one).received_at = work.now
         missed_forms.record_answer_received(work, any_clinic.participant_id)
     assert any_clinic.rows(CallTask)[0].outcome == "answered"
 
@@ -102,7 +102,7 @@ def test_a_call_that_can_wait_does_not_keep_one_that_cannot(clinic):
     clinic.mark("ulcer_status", "suspected")
     miss_check_ins(clinic, 5, opens=0)
     assert due_at(clinic) == "2026-03-08 00:00"
-    assert len(clinic.events("task.moved")) == 1
+    assert len(clinic.events("call_task.moved")) == 1
 
 
 def test_the_to_do_list_shows_it_once_it_is_due(clinic, clock):
@@ -115,7 +115,7 @@ def test_the_to_do_list_shows_it_once_it_is_due(clinic, clock):
     assert tasks() == []
     clock.move(hours=8)
     (task,) = tasks()
-    assert (task.study_number, task.missed, task.last_answer_at, task.overdue) == ("NPC-001", 2, None, False)
+    assert (task.participant_number, task.missed, task.last_answer_at, task.overdue) == ("NPC-001", 2, None, False)
     assert [form.visit for form in task.forms] == ["Induction, week 1", "Induction, week 2"]
     clock.move(days=1)
     (task,) = tasks()
@@ -128,8 +128,8 @@ def test_an_answer_ends_it_and_the_quiet_alert(any_clinic):
     (task,) = any_clinic.rows(CallTask)
     assert (task.outcome, task.done_by, task.done_at is not None) == ("answered", None, True)
     (alert,) = any_clinic.rows(Alert)
-    assert (alert.disposition, alert.resolved_at is not None) == ("closed_itself", True)
-    assert [event.new for event in any_clinic.events("task.ended")] == [{"outcome": "answered"}]
+    assert (alert.disposition, alert.closed_at is not None) == ("closed_itself", True)
+    assert [event.new for event in any_clinic.events("call_task.ended")] == [{"outcome": "answered"}]
     answer_check_in(any_clinic)
     assert len(any_clinic.events("alert.closed_itself")) == 1
 
@@ -141,7 +141,7 @@ def test_an_old_form_that_is_only_typed_now_is_no_sign_of_life(any_clinic, clock
     hours = (clock.now - first).total_seconds() / 3600
     enter_form(any_clinic, hours=hours, mode="paper")
     assert [task.done_at for task in any_clinic.rows(CallTask)] == [None]
-    assert [alert.resolved_at for alert in any_clinic.rows(Alert) if alert.rule == "M03"] == [None]
+    assert [alert.closed_at for alert in any_clinic.rows(Alert) if alert.rule == "M03"] == [None]
     enter_form(any_clinic, hours=1)
     assert [task.outcome for task in any_clinic.rows(CallTask)] == ["answered"]
 
@@ -151,7 +151,7 @@ def test_an_answer_closes_no_urgent_or_acknowledged_alert(any_clinic):
     miss_check_ins(any_clinic, 5, 12)
     any_clinic.acknowledge("M03")
     answer_check_in(any_clinic)
-    assert {rule: alert.resolved_at for rule, alert in any_clinic.alerts().items()} == {"M03": None, "M04": None}
+    assert {rule: alert.closed_at for rule, alert in any_clinic.alerts().items()} == {"M03": None, "M04": None}
 
 
 # --- calls -----------------------------------------------------------------------------------------------------------
@@ -172,9 +172,9 @@ def test_a_call_that_reached_the_participant_ends_the_task(any_clinic, outcome):
     call = log_call(any_clinic, outcome, task=called(any_clinic), text=" spoke for a while ")
     (task,) = any_clinic.rows(CallTask)
     assert (task.outcome, task.done_by) == (outcome, any_clinic.coordinator.id)
-    assert (call.text, call.staff_id, call.task_id) == ("spoke for a while", any_clinic.coordinator.id, task.id)
+    assert (call.text, call.staff_id, call.call_task_id) == ("spoke for a while", any_clinic.coordinator.id, task.id)
     assert any_clinic.rows(Participant)[0].died_at is None
-    assert "spoke" not in str([event.new for event in any_clinic.events("call.logged")])
+    assert "spoke" not in str([event.new for event in any_clinic.events("phone_call.logged")])
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_after_three_unanswered_calls_a_relative_is_asked(clinic, clock):
 
 def test_a_call_without_a_task_serves_the_open_one(clinic):
     task = called(clinic)
-    assert log_call(clinic, "reached").task_id == task
+    assert log_call(clinic, "reached").call_task_id == task
     assert clinic.rows(CallTask)[0].outcome == "reached"
-    assert log_call(clinic, "reached_relative").task_id is None
+    assert log_call(clinic, "reached_relative").call_task_id is None
     with form_browser.unit_of_work(clinic.app_context) as work:
         assert [call.outcome for call, _name in call_tasks.list_calls(work, clinic.participant_id)] == [
             "reached_relative",

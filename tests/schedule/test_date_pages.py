@@ -521,7 +521,7 @@ def test_a_withdrawal_asks_its_extent_here_as_on_the_page_of_the_consent(
     with transaction(app_context.engine) as session:
         query = select(Consent).where(Consent.participant_id == seeded.english.id)
         (consent,) = session.scalars(query)
-        assert (consent.scope, consent.told) == ("data", "care goes on")
+        assert (consent.scope, consent.information) == ("data", "care goes on")
         person = session.get_one(Participant, seeded.english.id)
         assert consent.withdrawn_at == person.withdrawn_at is not None
 

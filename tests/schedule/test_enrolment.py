@@ -20,7 +20,7 @@ from tests.support.alert_clinic import Clinic
 def enrol(clinic: Clinic, **changes: object) -> Participant:
     given = {
         "plan": factories.PLAN,
-        "study_number": "NPC-007",
+        "participant_number": "NPC-007",
         "phone": "13812345678",
         "language": "zh_Hans",
         "pin": "1357",
@@ -78,15 +78,15 @@ def test_the_phone_is_sealed_in_the_database(any_clinic):
     enrol(any_clinic)
     with any_clinic.app_context.engine.connect() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM participant").all())
-        rows += str(connection.exec_driver_sql("SELECT * FROM event").all())
+        rows += str(connection.exec_driver_sql("SELECT * FROM audit_entry").all())
     for part in ("13812345678", "12345678", "1357"):
         assert part not in rows
 
 
 def test_two_participants_may_share_a_phone_once_it_is_confirmed(clinic):
     first = enrol(clinic)
-    assert wrong(clinic, study_number="NPC-008") == {"phone": "phone_shared"}
-    second = enrol(clinic, study_number="NPC-008", shared_phone=True)
+    assert wrong(clinic, participant_number="NPC-008") == {"phone": "phone_shared"}
+    second = enrol(clinic, participant_number="NPC-008", shared_phone=True)
     assert first.phone_fingerprint == second.phone_fingerprint
 
 
@@ -100,37 +100,37 @@ def test_a_phone_is_not_shared_with_a_participant_who_has_left(clinic):
     first = enrol(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         enrolment.withdraw_participant(work, work.session.get_one(Participant, first.id), "moved")
-    assert enrol(clinic, study_number="NPC-008").phone_fingerprint == first.phone_fingerprint
+    assert enrol(clinic, participant_number="NPC-008").phone_fingerprint == first.phone_fingerprint
 
 
 def test_the_pattern_of_participant_numbers_is_that_of_the_plan(clinic):
     stricter = clinic.with_plan(lambda plan: replace(plan, participant_number_pattern="NC-[0-9]{3}"))
-    assert wrong(stricter) == {"study_number": "study_number_shape"}
-    assert enrol(stricter, study_number="nc-007").study_number == "NC-007"
+    assert wrong(stricter) == {"participant_number": "participant_number_shape"}
+    assert enrol(stricter, participant_number="nc-007").participant_number == "NC-007"
 
 
 @pytest.mark.parametrize("typed", ["npc-007", " NPC-007 ", "ＮＰＣ－００７"])
-def test_a_study_number_is_one_number_however_it_is_typed(clinic, typed):
-    assert enrol(clinic, study_number=typed).study_number == "NPC-007"
-    assert wrong(clinic, study_number="NPC-007", shared_phone=True) == {"study_number": "taken"}
+def test_a_participant_number_is_one_number_however_it_is_typed(clinic, typed):
+    assert enrol(clinic, participant_number=typed).participant_number == "NPC-007"
+    assert wrong(clinic, participant_number="NPC-007", shared_phone=True) == {"participant_number": "taken"}
 
 
 @pytest.mark.parametrize("typed", ["13912345678", "139-1234-5678", "１３９１２３４５６７８", "11010519491231002x"])
-def test_a_number_of_the_person_is_no_study_number(clinic, typed):
-    assert wrong(clinic, study_number=typed) == {"study_number": "study_number_person"}
-    assert enrol(clinic, study_number="23912345678").study_number == "23912345678"
+def test_a_number_of_the_person_is_no_participant_number(clinic, typed):
+    assert wrong(clinic, participant_number=typed) == {"participant_number": "participant_number_person"}
+    assert enrol(clinic, participant_number="23912345678").participant_number == "23912345678"
 
 
 @pytest.mark.parametrize("typed", ["", "-1", "A", "A" * 32, "NPC 007", "张三", "NPC_007", "NPC-007\n7"])
-def test_what_is_no_study_number_is_refused(clinic, typed):
-    assert wrong(clinic, study_number=typed) == {"study_number": "study_number_shape"}
+def test_what_is_no_participant_number_is_refused(clinic, typed):
+    assert wrong(clinic, participant_number=typed) == {"participant_number": "participant_number_shape"}
 
 
 def test_the_database_itself_keeps_numbers_unique(any_clinic):
     with pytest.raises(IntegrityError), form_browser.unit_of_work(any_clinic.app_context) as work:
         for _ in range(2):
             work.session.add(
-                Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
+                Participant(plan="p", participant_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
             )
             work.session.flush()
 
@@ -160,10 +160,12 @@ def test_consent_is_dated_by_the_day_where_the_study_is(clinic, clock):
 
 
 def test_everything_that_is_wrong_is_said_at_once(clinic):
-    found = wrong(clinic, plan="x", study_number="!", phone="y", language="fr", pin="z", consented_on=date(2030, 1, 1))
+    found = wrong(
+        clinic, plan="x", participant_number="!", phone="y", language="fr", pin="z", consented_on=date(2030, 1, 1)
+    )
     assert found == {
         "plan": "unknown",
-        "study_number": "study_number_shape",
+        "participant_number": "participant_number_shape",
         "phone": "phone_invalid",
         "language": "unknown",
         "pin": "pin_digits",
@@ -176,7 +178,7 @@ def test_enrolment_is_recorded_without_identity(clinic):
     person = enrol(clinic)
     event = clinic.events("participant.enrolled")[-1]
     assert (event.actor_id, event.participant_id) == (clinic.coordinator.id, person.id)
-    assert event.new == {"study_number": "NPC-007", "language": "zh_Hans", "consent": "2026-03-02"}
+    assert event.new == {"participant_number": "NPC-007", "language": "zh_Hans", "consent": "2026-03-02"}
     assert (person.enrolled_by, person.time_zone) == (clinic.coordinator.id, "Asia/Shanghai")
 
 
@@ -213,4 +215,4 @@ def test_who_left_gets_no_message_that_still_waited(any_clinic):
     any_clinic.start().save(bleed=4)
     leave(any_clinic)
     rows = {row.template: row.status for row in any_clinic.rows(Message)}
-    assert rows == {"invitation": "dropped", "alert": "waiting"}
+    assert rows == {"form_message": "dropped", "alert": "waiting"}

@@ -71,7 +71,7 @@ def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behi
         late = enrolment.enrol(
             work,
             plan=factories.PLAN,
-            study_number="NPC-009",
+            participant_number="NPC-009",
             phone="",
             language="en",
             pin="2468",
@@ -132,7 +132,7 @@ def test_a_missed_form_gets_a_reason_with_who_and_when(
     assert "Coordinator, 09:00" in late_desk.page
     assert counts(late_desk.page)["No reason recorded"] == 1
     with transaction(app_context.engine) as session:
-        event = session.scalars(select(AuditEntry).where(AuditEntry.action == "expected.reason")).one()
+        event = session.scalars(select(AuditEntry).where(AuditEntry.action == "expected_form.reason")).one()
         assert (event.new, event.actor_id) == ("too_ill", seeded.staff["coordinator"].id)
 
 

@@ -36,7 +36,7 @@ def rows(app_context: AppContext, *, missed: bool) -> list[ExpectedForm]:
         which = (
             (ExpectedForm.missed_at.is_not(None), ExpectedForm.mandatory.is_(True))
             if missed
-            else (ExpectedForm.opens_at <= now, ExpectedForm.closes_at >= now, ExpectedForm.served_at.is_(None))
+            else (ExpectedForm.opens_at <= now, ExpectedForm.closes_at >= now, ExpectedForm.received_at.is_(None))
         )
         return list(session.scalars(select(ExpectedForm).where(*which).order_by(ExpectedForm.id)))
 
@@ -91,7 +91,7 @@ def test_one_reason_is_recorded_for_each_chosen_form_with_its_own_audit_entry(
     found = {row.id: (row.missing_reason, row.missing_note, row.reason_by) for row in rows(app_context, missed=True)}
     assert {found[number] for number in chosen} == {("too_ill", "admitted", seeded.staff["coordinator"].id)}
     assert {found[number][0] for number in left} == {""}
-    assert [entry.subject_id for entry in entries(app_context, "expected.reason")] == sorted(
+    assert [entry.subject_id for entry in entries(app_context, "expected_form.reason")] == sorted(
         chosen, key=lambda number: [row.id for row in missed].index(number)
     )
     assert late_desk.page.count('name="expected"') == len(left)
@@ -104,7 +104,7 @@ def test_a_form_that_was_explained_or_received_meanwhile_is_named_and_the_others
     late_desk.open(f"{FORMS}?lang=en")
     with transaction(app_context.engine) as session:
         session.get_one(ExpectedForm, first.id).missing_reason = "forgot"
-        session.get_one(ExpectedForm, second.id).served_at = clock.now
+        session.get_one(ExpectedForm, second.id).received_at = clock.now
     answer = late_desk.post(FORMS, expected=[first.id, second.id, third.id], reason="technical")
     assert answer.status_code == 409
     assert "No reason was recorded for 2 forms" in late_desk.page
@@ -113,7 +113,7 @@ def test_a_form_that_was_explained_or_received_meanwhile_is_named_and_the_others
     assert "Reason saved for 1 form" in late_desk.page
     found = {row.id: row.missing_reason for row in rows(app_context, missed=True)}
     assert (found[first.id], found[second.id], found[third.id]) == ("forgot", "", "technical")
-    assert len(entries(app_context, "expected.reason")) == 1
+    assert len(entries(app_context, "expected_form.reason")) == 1
 
 
 def test_a_frozen_record_is_named_and_the_others_are_done(
@@ -153,7 +153,7 @@ def test_nothing_is_recorded_before_everything_is_chosen(
     assert sentence in late_desk.page
     # What was ticked is still ticked.
     assert (f'value="{number}" checked' in late_desk.page) == ("expected" in fields)
-    assert entries(app_context, "expected.reason") == []
+    assert entries(app_context, "expected_form.reason") == []
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "99999999", "9" * 30])
@@ -163,7 +163,7 @@ def test_a_form_that_does_not_exist_changes_nothing(
     known = rows(app_context, missed=True)[0].id
     assert late_desk.post(FORMS, expected=[known, number], reason="forgot").status_code == 400
     assert late_desk.post(SEND, expected=[known, number]).status_code == 400
-    assert entries(app_context, "expected.reason") == []
+    assert entries(app_context, "expected_form.reason") == []
 
 
 def test_each_chosen_form_is_queued_as_from_the_participants_page(
@@ -181,7 +181,7 @@ def test_each_chosen_form_is_queued_as_from_the_participants_page(
         (row.participant_id, row.assessment_id) for row in waiting
     )
     # The plan of the study sends codes.
-    assert {message.template for message in new} == {"invitation_code"}
+    assert {message.template for message in new} == {"form_message_code"}
     sent = entries(app_context, "assessment.sent")[sent_before:]
     assert len(sent) == len(waiting)
     assert {entry.actor_id for entry in sent} == {seeded.staff["coordinator"].id}
@@ -230,7 +230,7 @@ def test_a_form_that_was_received_or_closed_meanwhile_is_not_sent(
     first, second = rows(app_context, missed=False)[:2]
     before = len(texts(app_context))
     with transaction(app_context.engine) as session:
-        session.get_one(ExpectedForm, first.id).served_at = clock.now
+        session.get_one(ExpectedForm, first.id).received_at = clock.now
         session.get_one(ExpectedForm, second.id).closes_at = clock.now
     clock.move(minutes=1)
     assert open_desk.post(SEND, expected=[first.id, second.id]).status_code == 409

@@ -39,7 +39,7 @@ def test_two_in_a_row_are_read_and_called(any_clinic):
     assert (alert.assessment_id, alert.unresolved, alert.basis) == (None, [], "E")
     assert alert.inputs["saw"] == {"missed_consecutive": 2}
     (task,) = any_clinic.rows(CallTask)
-    assert (task.dedupe_key, task.kind, task.expected_id, task.alert_id) == (
+    assert (task.dedupe_key, task.kind, task.expected_form_id, task.alert_id) == (
         f"call:{second}",
         "call_missed",
         second,
@@ -221,7 +221,7 @@ def test_it_is_escalated_until_it_is_acknowledged(any_clinic, clock):
     clock.move(hours=12)
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 1
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 0
-    (again,) = any_clinic.mails("alert_again")
+    (again,) = any_clinic.mails("alert_escalation")
     assert again.to == "nurse@example.org"
     any_clinic.acknowledge()
     assert any_clinic.rows(Message)[-1].status == "dropped"
@@ -232,7 +232,7 @@ def test_it_is_escalated_until_it_is_acknowledged(any_clinic, clock):
 def test_the_health_check_finds_one_without_a_notification(any_clinic):
     def troubles() -> list[str]:
         with form_browser.unit_of_work(any_clinic.app_context) as work:
-            return [name for name in worker_health.find_troubles(work) if name == "untold"]
+            return [name for name in worker_health.find_troubles(work) if name == "not_notified"]
 
     any_clinic.mark("ulcer_status", "suspected")
     # An email about a form is not one about missed forms.
@@ -244,7 +244,7 @@ def test_the_health_check_finds_one_without_a_notification(any_clinic):
         mails = work.session.query(Message).filter(Message.alert_id == any_clinic.alerts()["M04"].id)
         assert mails.delete() == 2
     any_clinic.app_context.clock.move(minutes=3)
-    assert troubles() == ["untold"]
+    assert troubles() == ["not_notified"]
 
 
 def test_the_digest_holds_a_quiet_one(clinic):
@@ -252,9 +252,9 @@ def test_the_digest_holds_a_quiet_one(clinic):
     clinic.app_context.clock.move(hours=10)
     with form_browser.unit_of_work(clinic.app_context) as work:
         assert worker_steps.queue_digests(work) == 1
-    (mail,) = clinic.mails("alert_digest")
+    (mail,) = clinic.mails("daily_digest")
     assert mail.params["rows"] == [
-        {"study_number": "NPC-001", "link": f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['M03'].id}"}
+        {"participant_number": "NPC-001", "link": f"http://127.0.0.1:8000/staff/alerts/{clinic.alerts()['M03'].id}"}
     ]
 
 
@@ -273,7 +273,7 @@ def test_the_alert_page_says_which_form_did_not_come(clinic):
     assert page.missed is not None
     assert (page.missed.visit, page.answers, page.unresolved) == ("Induction, week 1", [], [])
     assert page.findings[0].holds
-    assert (page.task_id, page.unfinished, page.last_answer_at) == (clinic.rows(CallTask)[0].id, False, None)
+    assert (page.call_task_id, page.unfinished, page.last_answer_at) == (clinic.rows(CallTask)[0].id, False, None)
 
 
 def test_two_rounds_at_once_say_it_once(any_clinic):

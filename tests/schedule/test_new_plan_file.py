@@ -16,14 +16,14 @@ from tests.support.factories import PLAN, Study
 
 def later(plan: StudyPlan) -> StudyPlan:
     """Return the same plan, with baseline forms that close three days later."""
-    calendar = plan.calendar
-    assert calendar is not None
-    baseline = calendar.visit("baseline")
-    assert baseline.otherwise is not None
-    windows = tuple(replace(window, closes=window.closes + 3) for window in baseline.otherwise.windows)
-    moved = replace(baseline, otherwise=replace(baseline.otherwise, windows=windows))
-    visits = tuple(moved if visit.id == "baseline" else visit for visit in calendar.visits)
-    return replace(plan, version="2", calendar=replace(calendar, visits=visits))
+    visit_schedule = plan.visit_schedule
+    assert visit_schedule is not None
+    baseline = visit_schedule.visit("baseline")
+    assert baseline.alternative is not None
+    windows = tuple(replace(window, closes=window.closes + 3) for window in baseline.alternative.windows)
+    moved = replace(baseline, alternative=replace(baseline.alternative, windows=windows))
+    visits = tuple(moved if visit.id == "baseline" else visit for visit in visit_schedule.visits)
+    return replace(plan, version="2", visit_schedule=replace(visit_schedule, visits=visits))
 
 
 def closes(clinic: Clinic) -> dict[str, str]:
@@ -47,7 +47,7 @@ def test_unopened_forms_follow_the_new_file(any_clinic: Clinic) -> None:
 
 
 def _shown(found: list[schedule_service.ReplanCounts]) -> list[tuple[str, int, int, int]]:
-    return [(one.study_number, one.moved, one.added, one.dropped) for one in found]
+    return [(one.participant_number, one.moved, one.added, one.dropped) for one in found]
 
 
 def test_the_command_says_first_and_does_when_told(app: Flask, seeded: Study) -> None:

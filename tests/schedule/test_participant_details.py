@@ -32,7 +32,7 @@ def details(clinic: Clinic, **changes: object) -> ParticipantDetails:
     """Return the details as they stand, with ``changes``."""
     row = person(clinic)
     phone = clinic.app_context.vault.open(row.phone_sealed) if row.phone_sealed else ""
-    return replace(ParticipantDetails(row.study_number, phone, row.language), **changes)  # type: ignore[arg-type]
+    return replace(ParticipantDetails(row.participant_number, phone, row.language), **changes)  # type: ignore[arg-type]
 
 
 def correct(clinic: Clinic, reason: str = REASON, seen: str = "", **changes: object) -> tuple[str, ...]:
@@ -89,12 +89,12 @@ def test_a_new_text_finds_the_participant_by_the_corrected_phone(clinic):
 
 
 def test_number_and_language_are_corrected_until_the_first_answer(any_clinic):
-    assert correct(any_clinic, study_number="npc-099", language="en") == ("study_number", "language")
-    assert (person(any_clinic).study_number, person(any_clinic).language) == ("NPC-099", "en")
+    assert correct(any_clinic, participant_number="npc-099", language="en") == ("participant_number", "language")
+    assert (person(any_clinic).participant_number, person(any_clinic).language) == ("NPC-099", "en")
     (entry,) = any_clinic.events("participant.corrected")
-    assert entry.old == {"study_number": "NPC-001", "language": "zh_Hans"}
+    assert entry.old == {"participant_number": "NPC-001", "language": "zh_Hans"}
     any_clinic.start().save(bleed=0)
-    assert refused(any_clinic, study_number="NPC-098") == {"study_number": "number_has_answers"}
+    assert refused(any_clinic, participant_number="NPC-098") == {"participant_number": "number_has_answers"}
     assert correct(any_clinic, language="zh_Hans") == ("language",)
 
 
@@ -106,8 +106,8 @@ def test_number_and_language_are_corrected_until_the_first_answer(any_clinic):
         ({"phone": "0791-88692748"}, {"phone": "phone_not_mobile"}),
         ({"phone": "12"}, {"phone": "phone_invalid"}),
         ({"language": "fr"}, {"language": "unknown"}),
-        ({"study_number": "!"}, {"study_number": "study_number_shape"}),
-        ({"study_number": "13912345678"}, {"study_number": "study_number_person"}),
+        ({"participant_number": "!"}, {"participant_number": "participant_number_shape"}),
+        ({"participant_number": "13912345678"}, {"participant_number": "participant_number_person"}),
         ({}, {"phone": "nothing_to_correct"}),
     ],
 )
@@ -163,7 +163,7 @@ def freeze(clinic: Clinic) -> None:
 def test_a_frozen_record_keeps_its_number_and_its_phone_can_be_corrected(clinic):
     freeze(clinic)
     with pytest.raises(RecordFrozen):
-        correct(clinic, study_number="NPC-099")
+        correct(clinic, participant_number="NPC-099")
     assert correct(clinic, phone=NEW) == ("phone",)
 
 

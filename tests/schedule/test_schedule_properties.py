@@ -86,7 +86,7 @@ def fixed(person: CalendarParticipant, now: datetime) -> Frozen:
         form = forms.get(row.assessment_id or 0)
         opened = form is not None and form.opened_at is not None
         past = row.closes_at < now and not (row.missed_at is not None and row.closes_at < row.known_at)
-        if opened or row.served_at is not None or past:
+        if opened or row.received_at is not None or past:
             found[name] = place(row)
     return found
 

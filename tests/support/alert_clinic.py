@@ -52,10 +52,10 @@ class Clinic:
         with form_browser.unit_of_work(self.app_context, self.coordinator.actor) as work:
             return factories.form(work, work.session.get_one(Participant, self.participant_id), instrument)
 
-    def another(self, plan: str, study_number: str) -> Clinic:
+    def another(self, plan: str, participant_number: str) -> Clinic:
         """Return a clinic with the same staff and a participant of another plan."""
         with form_browser.unit_of_work(self.app_context, self.coordinator.actor) as work:
-            person = factories.participant(work, study_number, plan=plan, phone="")
+            person = factories.participant(work, participant_number, plan=plan, phone="")
             return replace(
                 self,
                 participant_id=person.id,
@@ -82,9 +82,9 @@ class Clinic:
         """Return the same clinic with changed message rules."""
 
         def changed(plan: StudyPlan) -> StudyPlan:
-            assert plan.calendar is not None
-            rules = replace(plan.calendar.reminder_rules, **what)
-            return replace(plan, calendar=replace(plan.calendar, reminder_rules=rules))
+            assert plan.visit_schedule is not None
+            rules = replace(plan.visit_schedule.reminder_rules, **what)
+            return replace(plan, visit_schedule=replace(plan.visit_schedule, reminder_rules=rules))
 
         return self.with_plan(changed)
 

@@ -191,11 +191,11 @@ def answer_is_corrected(site: AlertSite, case: str, item: str, value: int) -> bo
     """Let the coordinator ask for a correction of a sent form, and the investigator approve it."""
 
     def act() -> None:
-        heard_by = site.seeded.staff["coordinator"].id
+        confirmed_to = site.seeded.staff["coordinator"].id
         with _staff_work(site, "coordinator") as work:
             form = work.session.get_one(Assessment, int(case.partition(":")[2]))
             wish = data_corrections.CorrectionRequest(
-                item, value, work.now - timedelta(minutes=1), "phone", heard_by, "typing error"
+                item, value, work.now - timedelta(minutes=1), "phone", confirmed_to, "typing error"
             )
             number = data_corrections.request_correction(work, _proof(work), form, wish).id
         with _staff_work(site, "investigator") as work:
@@ -317,7 +317,7 @@ def _alert_row(row: Alert) -> AlertRow:
         fixed=fixed,
         is_text=row.rule == FREE_TEXT,
         acknowledged=row.acknowledged_at is not None,
-        closed=row.resolved_at is not None,
+        closed=row.closed_at is not None,
         superseded=row.superseded_at is not None,
         closed_itself=row.disposition == "closed_itself",
     )
@@ -328,7 +328,7 @@ def _message_rows(site: AlertSite, work: UnitOfWork, alerts: Mapping[int, Alert]
     found = []
     for row in work.session.scalars(select(Message).where(Message.staff_id.is_not(None)).order_by(Message.id)):
         alert = alerts.get(row.alert_id or 0)
-        stranger = row.template.startswith("inbound_unknown")
+        stranger = row.template.startswith("unknown_sender")
         if alert is None and not stranger:
             continue
         params = json.loads(work.vault.open(row.params_sealed))

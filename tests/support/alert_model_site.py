@@ -316,10 +316,10 @@ def _abandon_forms(work: UnitOfWork, number: int) -> None:
     same = {
         column.key: getattr(form, column.key)
         for column in Assessment.__mapper__.column_attrs
-        if column.key not in ("id", "ref", "participant_id", "judge_next_at", "submitted_at")
+        if column.key not in ("id", "ref", "participant_id", "evaluate_next_at", "submitted_at")
     }
     for place in range(number):
-        row = Assessment(**same, ref=f"old{place}", participant_id=person.id, judge_next_at=work.now)
+        row = Assessment(**same, ref=f"old{place}", participant_id=person.id, evaluate_next_at=work.now)
         row.last_answer_at = row.first_answer_at = work.now
         work.session.add(row)
 

@@ -167,7 +167,7 @@ class Reference:
         newest_before: int,
     ) -> list[str]:
         """Check invariant 3, and what /health says. ``newest_before``: the newest message before this step."""
-        wrong, untold = [], False
+        wrong, not_notified = [], False
         loud = {row.case for row in alerts if row.waits and row.level >= URGENT}
         self.waiting_since = {
             case: _begins_anew(alerts, messages, case, self.waiting_since.get(case, (now, newest_before)))
@@ -178,17 +178,19 @@ class Reference:
             about = [one for one in messages if one.case == case and one.level >= level and one.id > newest]
             told = any(one.state == "told" for one in about)
             overdue = not told and now - since > UNTOLD_AFTER
-            untold |= not told
-            if "untold" not in health and (overdue or not any(one.state in ("told", "queued") for one in about)):
+            not_notified |= not told
+            if "not_notified" not in health and (overdue or not any(one.state in ("told", "queued") for one in about)):
                 wrong.append(
                     f"{case} waits as {level.word} since {since:%H:%M:%S}, told to no person, and /health is ok"
                 )
-        # A clock that was set back may make a case look as if it began later: then /health may say untold.
+        # A clock that was set back may make a case look as if it began later: then /health may say not_notified.
         ahead = any(at > now for at, _newest in self.waiting_since.values())
-        if "untold" in health and not (untold or ahead or any(one.sender == "stranger" for one in messages)):
-            wrong.append("/health says untold, but every case was told")
+        if "not_notified" in health and not (
+            not_notified or ahead or any(one.sender == "stranger" for one in messages)
+        ):
+            wrong.append("/health says not_notified, but every case was told")
         unjudged = [sign.case for sign in self.signs if sign.what == NOT_JUDGED and sign.waiting and sign.standing]
-        if unjudged and "unjudged" not in health:
+        if unjudged and "not_evaluated" not in health:
             wrong.append(f"{unjudged[0]} could not be judged, and /health is ok")
         return wrong
 

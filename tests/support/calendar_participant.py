@@ -81,7 +81,7 @@ class CalendarParticipant:
         self.look()
 
     def next_due_at(self) -> datetime | None:
-        """Return the stored ``look_at``."""
+        """Return the stored ``next_due_at``."""
         with form_browser.unit_of_work(self.clinic.app_context) as work:
             return self.row(work).next_due_at
 

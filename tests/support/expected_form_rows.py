@@ -102,7 +102,7 @@ def answer_check_in(clinic: Clinic) -> None:
 def log_call(clinic: Clinic, outcome: str, *, task: int | None = None, hours: float = 0, text: str = "") -> PhoneCall:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         at = work.now + timedelta(hours=hours)
-        who: dict[str, Any] = {"task_id": task} if task else {"participant_id": clinic.participant_id}
+        who: dict[str, Any] = {"call_task_id": task} if task else {"participant_id": clinic.participant_id}
         return missed_forms.log_call(work, at=at, outcome=outcome, text=text, **who)
 
 

@@ -83,7 +83,7 @@ class EnrolledParticipant:
     """A participant with a check-in and a QLQ-C30 to answer."""
 
     id: int
-    study_number: str
+    participant_number: str
     language: str
     phone: str
     checkin: FormLinks
@@ -131,7 +131,7 @@ def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: flo
     row = Shift(
         plan=plan,
         staff_id=person.id,
-        place=place,
+        kind=place,
         starts_at=work.now - timedelta(hours=1),
         ends_at=work.now + timedelta(days=days),
     )
@@ -142,7 +142,7 @@ def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: flo
 
 def participant(
     work: UnitOfWork,
-    study_number: str = "NPC-001",
+    participant_number: str = "NPC-001",
     *,
     language: str = "zh_Hans",
     phone: str | None = None,
@@ -159,7 +159,7 @@ def participant(
     made = enrolment.enrol(
         work,
         plan=plan,
-        study_number=study_number,
+        participant_number=participant_number,
         phone=PHONES[language] if phone is None else phone,
         language=language,
         pin=pin,
@@ -232,18 +232,18 @@ def sign_grading(app_context: AppContext, investigator: Account, participant_id:
             "from_on": today,
         } | said
         if "event_id" not in whole:
-            whole = {"term": "pharyngeal_necrosis", "onset_on": whole["from_on"]} | whole
+            whole = {"term": "pharyngeal_necrosis", "onset_date": whole["from_on"]} | whole
         return gradings.sign_grading(
             work, proof, person, GradingDraft(**whole), seen=gradings.newest_grading_id(work, person.id)
         )
 
 
-def enrol_with_forms(work: UnitOfWork, study_number: str, language: str) -> EnrolledParticipant:
+def enrol_with_forms(work: UnitOfWork, participant_number: str, language: str) -> EnrolledParticipant:
     """Enrol a participant with both forms."""
-    person = participant(work, study_number, language=language)
+    person = participant(work, participant_number, language=language)
     return EnrolledParticipant(
         person.id,
-        study_number,
+        participant_number,
         language,
         PHONES[language],
         form(work, person, "npc_checkin"),

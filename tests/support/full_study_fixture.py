@@ -38,19 +38,19 @@ WORDS = f"{NAME}, {REACH}"
 STRANGER = "+8618694075713"
 # Columns with typed text, and what they must hold after ``build_full_study``: a new column belongs here or in UNTYPED.
 TYPED: Mapping[str, str] = {
-    **dict.fromkeys(("alert_note.text", "call.text", "consent.told", "endoscopy.finding", "grading.action"), WORDS),
     **dict.fromkeys(
-        ("anchor.reason", "circumstance.reason", "closing.reason", "decision.reason", "event.reason"), REACH
+        ("alert_note.text", "phone_call.text", "consent.information", "endoscopy.finding", "grading.action_taken"),
+        WORDS,
     ),
-    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "correction.reason"), REACH),
+    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.unfreeze_reason", "correction.reason"), REACH),
     **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term", "query_step.text"), REACH),
     **dict.fromkeys(("grading.not_serious", "closing.not_serious"), REACH),
 }
-SEALED: Mapping[str, str] = {"inbound.text_sealed": WORDS, "message.body_sealed": REACH}
+SEALED: Mapping[str, str] = {"incoming_message.text_sealed": WORDS, "message.body_sealed": REACH}
 # Sealed and shown as a phone number or not at all; or written by the system itself.
 UNTYPED = frozenset(
     {
-        "inbound.address_sealed",
+        "incoming_message.address_sealed",
         "message.address_sealed",
         "message.params_sealed",
         "message.subject",
@@ -59,7 +59,7 @@ UNTYPED = frozenset(
         "staff.otp_sealed",
         "staff.phone_sealed",
         "staff_invitation.phone_sealed",
-        "wording.note",
+        "licensed_wording.note",
     }
 )
 # About staff: seen by administrators and by the staff member.
@@ -148,7 +148,7 @@ class _FullStudyBuilder:
             said = GradingDraft(
                 term="other",
                 other_term=REACH,
-                onset_on=today,
+                onset_date=today,
                 grade=3,
                 attribution=("radiotherapy",),
                 serious=False,
@@ -191,7 +191,7 @@ class _FullStudyBuilder:
                     self.app_context.unit_of_work(session), provider_id=f"T{number}", address=address, text=text
                 )
                 session.flush()
-                self.ids["inbound_id"] = row.id
+                self.ids["incoming_message_id"] = row.id
         self.by(
             "nurse",
             lambda work: staff_replies.send_reply(work, self.person(work), staff_replies.FREE, f"{NAME} {REACH}"),
@@ -242,7 +242,7 @@ class _FullStudyBuilder:
     def calls(self) -> None:
         def miss(work: UnitOfWork) -> None:
             owed = select(ExpectedForm).where(
-                ExpectedForm.participant_id == self.study.chinese.id, ExpectedForm.served_at.is_(None)
+                ExpectedForm.participant_id == self.study.chinese.id, ExpectedForm.received_at.is_(None)
             )
             row = work.session.scalars(owed.order_by(ExpectedForm.id).limit(1)).one()
             row.missed_at, row.closes_at = work.now, work.now
@@ -250,7 +250,7 @@ class _FullStudyBuilder:
             task = missed_forms.make_call_task(work, self.person(work), "call_missed", "lived")
             assert task is not None
             work.session.flush()
-            self.ids["task_id"] = task.id
+            self.ids["call_task_id"] = task.id
 
         self.by("nurse", miss)
         said: dict[str, Any] = {"outcome": "no_answer", "text": WORDS, "participant_id": self.study.chinese.id}
@@ -260,15 +260,17 @@ class _FullStudyBuilder:
         asked = {
             "item": "bleed",
             "value": 0,
-            "heard_how": "phone",
-            "heard_by": self.study.staff["coordinator"].id,
+            "confirmed_how": "phone",
+            "confirmed_to": self.study.staff["coordinator"].id,
             "reason": REACH,
         }
 
         def ask(work: UnitOfWork, item: str, value: Any) -> int:
             form = work.session.get_one(Assessment, self.study.chinese.checkin.assessment_id)
-            heard_at = work.now - timedelta(minutes=1)
-            wish = data_corrections.CorrectionRequest(**{**asked, "item": item, "value": value, "heard_at": heard_at})
+            confirmed_at = work.now - timedelta(minutes=1)
+            wish = data_corrections.CorrectionRequest(
+                **{**asked, "item": item, "value": value, "confirmed_at": confirmed_at}
+            )
             row = data_corrections.request_correction(work, self.proof(work), form, wish)
             work.session.flush()
             return row.id
@@ -330,8 +332,8 @@ class _FullStudyBuilder:
             enrolment.withdraw_consent(work, other, scope="data", told=WORDS)
 
         self.by("nurse", leaves)
-        self.ids["drill_id"] = self.by("coordinator", lambda work: test_alerts.start_test_alert_now(work, PLAN)).id
-        self.ids["duty_id"] = 1
+        self.ids["test_alert_id"] = self.by("coordinator", lambda work: test_alerts.start_test_alert_now(work, PLAN)).id
+        self.ids["shift_id"] = 1
 
     def manages(self) -> None:
         nurse = self.study.staff["nurse"].id

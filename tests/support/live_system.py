@@ -165,7 +165,7 @@ def running_system(
             PRO_DATABASE_URL=database_url,
             PRO_VAR_DIR=folder,
             PRO_BASE_URL=url,
-            PRO_MAIL="smtp",
+            PRO_EMAIL="smtp",
             PRO_SMTP_PORT=mail_port,
             PRO_SMTP_USER=USER,
             PRO_SMTP_PASSWORD=PASSWORD,

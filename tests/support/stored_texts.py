@@ -37,9 +37,9 @@ def store_text(
             address_sealed=work.vault.seal(address),
             text_sealed=work.vault.seal(text),
             participant_id=person.id if known else None,
-            what=what if known else "unmatched",
+            kind=what if known else "unmatched",
             level=int(level),
-            hits=list(hits),
+            red_flags=list(hits),
             received_at=work.now - ago,
             **more,
         )

@@ -37,9 +37,9 @@ def begin_test_alerts(clinic: Clinic) -> int:
         return test_alerts.start_due_test_alerts(work)
 
 
-def confirm_test_alert(clinic: Clinic, person: Account, drill_id: int = 1) -> bool:
+def confirm_test_alert(clinic: Clinic, person: Account, test_alert_id: int = 1) -> bool:
     with form_browser.unit_of_work(clinic.app_context, person.actor) as work:
-        return test_alerts.confirm_test_alert(work, drill_id)
+        return test_alerts.confirm_test_alert(work, test_alert_id)
 
 
 def read_states(clinic: Clinic) -> list[str]:
@@ -49,7 +49,7 @@ def read_states(clinic: Clinic) -> list[str]:
 
 def is_reported_as_trouble(clinic: Clinic) -> bool:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return "drill" in worker_health.find_troubles(work)
+        return "test_alert" in worker_health.find_troubles(work)
 
 
 def give_phone(clinic: Clinic, person: Account) -> None:

@@ -175,7 +175,7 @@ def test_a_message_goes_out_and_its_receipt_and_answer_come_back(installed: Alib
         assert installed.push(receipt(reference, phone_number=PHONE)) == TAKEN
         assert installed.push(reply_text("退订", 1, fake.messages[0]["PhoneNumbers"])) == TAKEN
     assert [row.status for row in installed.rows(Message) if row.reference] == ["delivered"]
-    assert [row.what for row in installed.rows(IncomingMessage)] == ["command"]
+    assert [row.kind for row in installed.rows(IncomingMessage)] == ["command"]
 
 
 def test_receipts_move_messages_whatever_their_order(installed: AlibabaSystem) -> None:
@@ -254,7 +254,9 @@ def test_nothing_of_a_push_stands_in_a_log(
     push(installed.url, SECRET.encode())
     installed.push(reply_text("x" * 300_000, 4, PHONE))
     with transaction(installed.app_context.engine) as session:
-        session.execute(text("CREATE TRIGGER broken BEFORE INSERT ON inbound BEGIN SELECT RAISE(ABORT, 'no'); END"))
+        session.execute(
+            text("CREATE TRIGGER broken BEFORE INSERT ON incoming_message BEGIN SELECT RAISE(ABORT, 'no'); END")
+        )
     assert installed.push(reply_text(SECRET, 5, PHONE))[0] == 500
     written = caplog.text + "".join(capfd.readouterr())
     assert "could not be taken" in written

@@ -56,7 +56,7 @@ def test_the_example_is_complete(here: TextSettings, example: SmsGateway) -> Non
     }
 
 
-@pytest.mark.parametrize("message", ["safety", "invitation_code", "help_contact", "staff_soon"])
+@pytest.mark.parametrize("message", ["safety", "form_message_code", "help_contact", "staff_soon"])
 def test_a_text_that_is_not_registered_is_an_error(here: TextSettings, example: SmsGateway, message: str) -> None:
     ((name, language, sentence),) = errors(here, changed(example, message))
     assert (name, language) == (message, "en")
@@ -110,7 +110,7 @@ def test_what_is_warned_of(here: TextSettings, example: SmsGateway) -> None:
 
 
 def test_a_link_in_a_gap_is_warned_of_or_refused(here: TextSettings, example: SmsGateway) -> None:
-    linked = ApprovedText("invitation_code", "en", "T", example.entries("invitation_code", "en")[0].text)
+    linked = ApprovedText("form_message_code", "en", "T", example.entries("form_message_code", "en")[0].text)
     gap = replace(linked, text=linked.text.replace("https://epro.example.org", "${address}"))
     loose = SmsGateway(provider="g", templates=(gap,))
     assert "${address} is filled with a link" in warnings(here, loose)
@@ -122,7 +122,7 @@ def test_without_a_register_everything_is_counted_and_nothing_is_wrong(here: Tex
     for two_way in (False, True):
         report = approved_templates.check_templates(replace(here, two_way=two_way), SmsGateway())
         assert report.errors == ()
-        assert {line.message for line in report.lines} >= {"invitation", "reminder", "safety", "staff_call"}
+        assert {line.message for line in report.lines} >= {"form_message", "reminder", "safety", "staff_call"}
         assert ("help" in {line.message for line in report.lines}) is two_way
         assert {line.encoding for line in report.lines if line.language == "en"} == {"GSM-7"}
         assert all(line.segments <= 2 for line in report.lines)

@@ -177,13 +177,13 @@ def test_the_first_reader_stays_and_is_recorded(any_clinic: Clinic, clock: Clock
     assert read(any_clinic, one, two, reader=any_clinic.investigator) == 1
     rows = any_clinic.rows(IncomingMessage)
     assert [row.read_by for row in rows] == [any_clinic.nurse.id, any_clinic.investigator.id]
-    assert [event.subject_id for event in any_clinic.events("inbound.read")] == [one, two]
+    assert [event.subject_id for event in any_clinic.events("incoming_message.read")] == [one, two]
 
 
 def test_two_readers_at_once(any_clinic: Clinic) -> None:
     number = store_text(any_clinic)
     form_browser.run_concurrently(*(lambda who=who: read(any_clinic, number, reader=who) for who in _both(any_clinic)))
-    assert len(any_clinic.events("inbound.read")) == 1
+    assert len(any_clinic.events("incoming_message.read")) == 1
 
 
 def _both(clinic: Clinic) -> tuple[Account, Account]:
@@ -241,7 +241,7 @@ def test_the_inbox_puts_unread_first_and_the_highest_level_on_top(clinic: Clinic
     store_emergency_text(third, known=True)
     with form_browser.unit_of_work(clinic.app_context) as work:
         rows = conversations.read_inbox(work).conversations
-    assert [(row.study_number, row.unread, row.level) for row in rows] == [
+    assert [(row.participant_number, row.unread, row.level) for row in rows] == [
         ("NPC-003", 1, Level.EMERGENCY),
         ("NPC-002", 1, Level.NONE),
         ("NPC-001", 0, Level.NONE),

@@ -77,7 +77,7 @@ def test_what_did_not_fail_is_not_to_be_seen_to(any_clinic: Clinic) -> None:
 
 def close_alerts(work: UnitOfWork) -> None:
     for alert in work.session.query(Alert):
-        alert.resolved_at = work.now
+        alert.closed_at = work.now
 
 
 def leave(work: UnitOfWork) -> None:

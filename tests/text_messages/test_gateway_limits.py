@@ -24,7 +24,7 @@ from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 CODES = tuple(
     ApprovedText(kind, "zh_Hans", f"T-{kind}", "x")
-    for kind in ("invitation_code", "reminder_code", "staff_soon", "safety")
+    for kind in ("form_message_code", "reminder_code", "staff_soon", "safety")
 )
 
 
@@ -139,14 +139,14 @@ def test_a_form_over_the_daily_limit_is_refused_and_may_be_sent_the_next_day(any
     assert kept(lambda: send(clinic, "code")) == "over_budget"
     clock.move(hours=15)
     send(clinic, "code")
-    assert [row.template for row in clinic.rows(Message)] == ["staff_call", "invitation_code"]
+    assert [row.template for row in clinic.rows(Message)] == ["staff_call", "form_message_code"]
 
 
 @pytest.mark.parametrize("what", [{"links": False}, {"templates_only": True, "templates": CODES}])
 def test_the_worker_sends_codes_where_links_are_not_taken(clinic: Clinic, what: dict[str, Any]) -> None:
     person = enrol(clinic.with_gateway(**what).with_message_rules(by="link"))
     person.live("2026-03-03 12:00")
-    assert [row.template for row in person.messages()] == ["invitation_code", "reminder_code"]
+    assert [row.template for row in person.messages()] == ["form_message_code", "reminder_code"]
 
 
 def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
@@ -157,7 +157,7 @@ def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic:
     person.live("2026-03-03 12:00")
     assert [(row.template, row.status, row.failure) for row in person.messages()] == [
         ("staff_call", "waiting", ""),
-        ("invitation_code", "dropped", "over_budget"),
+        ("form_message_code", "dropped", "over_budget"),
         ("reminder_code", "waiting", ""),
     ]
     assert [event.reason for event in clinic.events("message.dropped")] == ["over_budget"]
@@ -212,7 +212,7 @@ def test_where_the_text_about_an_alert_is_not_approved_a_mail_goes(clinic: Clini
     clock.move(minutes=46)
     worker_steps.escalate_alerts(clinic.app_context)
     assert clinic.mails("alert_sms") == []
-    assert clinic.investigator.email in {mail.to for mail in clinic.mails("alert_again")}
+    assert clinic.investigator.email in {mail.to for mail in clinic.mails("alert_escalation")}
 
 
 def test_stop_is_answered_whatever_was_sent(clinic: Clinic) -> None:

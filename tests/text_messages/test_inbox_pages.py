@@ -149,7 +149,7 @@ def test_a_fixed_reply_goes_out_and_marks_what_it_answers(desk: StaffBrowser, cl
 def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
     number = store_text(clinic)
     choose, unknown = "Choose a text message.", "Choose one of the options shown."
-    for data, sentence in (({}, choose), ({"kind": "staff_text"}, unknown), ({"kind": "invitation"}, unknown)):
+    for data, sentence in (({}, choose), ({"kind": "staff_text"}, unknown), ({"kind": "form_message"}, unknown)):
         assert desk.post(thread(clinic), do="fixed", shown=[number], **data).status_code == 400
         assert sentence in desk.page
     assert desk.post(thread(clinic), do="free", text="hello").status_code == 400
@@ -288,7 +288,7 @@ def test_the_alert_of_a_text_shows_it_and_names_what_was_seen(desk: StaffBrowser
     assert f'href="{thread(clinic)}"' in desk.page
     desk.open("/staff/")
     assert "text message, detected 09:00" in desk.page
-    for mail in clinic.mails() + clinic.mails("inbound_unknown"):
+    for mail in clinic.mails() + clinic.mails("unknown_sender"):
         assert "大出血" not in mail.subject + mail.body
 
 

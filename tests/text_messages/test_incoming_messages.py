@@ -35,11 +35,11 @@ def test_a_whole_check_in_by_text(any_clinic: Clinic) -> None:
         texter.write(text)
     form = any_clinic.rows(Assessment)[0]
     assert form.submitted_at is not None
-    assert (form.page_set, form.mode, form.identified_by) == ("short", "sms", "phone")
+    assert (form.page_set, form.completion_mode, form.identified_by) == ("short", "sms", "phone")
     assert texter.kinds == ["question"] * len(QUIET) + ["thanks"]
     assert texter.got[0].startswith("过去24小时：您的鼻子、嘴或喉咙有没有出血？\n0 = 没有\n1 = ")
     assert all(message_rendering.count_segments(text) <= 2 for text in texter.got)
-    assert {row.what for row in any_clinic.rows(IncomingMessage)} == {"answer"}
+    assert {row.kind for row in any_clinic.rows(IncomingMessage)} == {"answer"}
     assert any_clinic.alerts() == {}
 
 
@@ -59,7 +59,7 @@ def test_begun_by_text_and_finished_by_link(clinic: Clinic) -> None:
     texter.write("0")
     phone = clinic.start()
     phone.save(breath=0, chest=0)
-    assert texter.write("0").why == "moved_on"
+    assert texter.write("0").reason == "moved_on"
     texter.write("0")
     phone.save(faint=0)
     texter.write("返回")
@@ -67,7 +67,7 @@ def test_begun_by_text_and_finished_by_link(clinic: Clinic) -> None:
     phone.finish()
     assert clinic.rows(Assessment)[0].submitted_at is not None
     late = texter.write("谢谢")
-    assert late.what == "late"
+    assert late.kind == "late"
 
 
 def test_an_emergency_sends_its_advice_at_once(any_clinic: Clinic) -> None:
@@ -149,10 +149,10 @@ def test_two_clarifications_then_a_code_and_a_task_then_nothing(clinic: Clinic) 
 def test_an_unknown_number_waits_for_a_person_and_its_red_flag_is_told(any_clinic: Clinic) -> None:
     stranger = TextingPhone(any_clinic.app_context, number="+8613700137000")
     row = stranger.write("我妈妈大出血了")
-    assert (row.what, row.participant_id, row.level) == ("unmatched", None, Level.EMERGENCY)
+    assert (row.kind, row.participant_id, row.level) == ("unmatched", None, Level.EMERGENCY)
     assert stranger.kinds == ["safety"]
     assert stranger.got == ["如果情况紧急，请马上打120，或者去最近的急诊，不要等回复。（09:00）"]
-    assert {mail.params["level"] for mail in any_clinic.mails("inbound_unknown")} == {"emergency"}
+    assert {mail.params["level"] for mail in any_clinic.mails("unknown_sender")} == {"emergency"}
     assert any_clinic.rows(Alert) == []
 
 
@@ -160,7 +160,7 @@ def test_two_people_with_one_phone_are_never_guessed(clinic: Clinic) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         factories.participant(work, "NPC-009")
     texter = TextingPhone(clinic.app_context)
-    assert texter.write("0").what == "unmatched"
+    assert texter.write("0").kind == "unmatched"
     assert clinic.rows(Answer) == []
     texter.write("STOP")
     assert all(row.opted_out_at for row in clinic.rows(Participant)), "nobody with this number gets more"
@@ -170,7 +170,7 @@ def test_a_late_reply_stays_with_its_form(clinic: Clinic, clock: Clock) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
     clock.move(days=40)
     row = texter.write("0")
-    assert (row.what, row.assessment_id) == ("late", clinic.checkin.assessment_id)
+    assert (row.kind, row.assessment_id) == ("late", clinic.checkin.assessment_id)
     assert clinic.rows(Answer) == []
 
 
@@ -178,7 +178,7 @@ def test_a_reply_sent_twice_does_not_answer_the_next_question(clinic: Clinic) ->
     texter = start_form_by_text(with_two_way_texts(clinic))
     texter.write("0", deliver=False)
     again = texter.write("0", deliver=False)
-    assert (again.what, again.why) == ("unclear", "too_soon")
+    assert (again.kind, again.reason) == ("unclear", "too_soon")
     assert [row.item for row in clinic.rows(Answer)] == ["bleed"]
 
 
@@ -191,7 +191,7 @@ def test_without_two_way_texts_there_is_only_safety_help_and_stop(clinic: Clinic
     texter.write("STOP")
     assert texter.kinds == ["help_contact", "safety", "stopped"]
     assert clinic.rows(Answer) == []
-    assert [row.what for row in clinic.rows(IncomingMessage)][:2] == ["text", "text"]
+    assert [row.kind for row in clinic.rows(IncomingMessage)][:2] == ["text", "text"]
 
 
 def test_the_same_text_delivered_twice_at_once_is_answered_once(any_clinic: Clinic) -> None:
@@ -309,7 +309,7 @@ def test_a_command_that_fails_waits_for_a_reader(
     ):
         monkeypatch.setattr(module, name, broken)
     row = texter.write(words)
-    assert row.what in ("unclear", "text")
+    assert row.kind in ("unclear", "text")
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         assert message_reading.unread_count(work) == 1
 
@@ -325,7 +325,7 @@ def test_a_command_of_a_shared_number_that_fails_costs_no_text(
         other.phone_sealed, other.phone_fingerprint = first.phone_sealed, first.phone_fingerprint
     for name in ("opt_out", "opt_in"):
         monkeypatch.setattr(participation_end, name, broken)
-    assert TextingPhone(any_clinic.app_context).write(words).what == "unmatched"
+    assert TextingPhone(any_clinic.app_context).write(words).kind == "unmatched"
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         assert message_reading.unread_count(work) == 1
 

@@ -23,19 +23,19 @@ def test_who_went_on_in_the_browser_does_not_answer_a_question_that_the_phone_ne
     texter.write("0")
     clinic.start().save(breath=0, chest=0)
     row = texter.write("4")
-    assert (row.what, row.why, row.level) == ("unclear", "moved_on", Level.NONE)
+    assert (row.kind, row.reason, row.level) == ("unclear", "moved_on", Level.NONE)
     assert set(given(clinic)) == {"bleed", "breath", "chest"}
     assert texter.got[-1].startswith("过去24小时：有没有心慌、心跳快")
-    assert texter.write("0").what == "answer"
+    assert texter.write("0").kind == "answer"
     assert given(clinic)["palp"] == "given"
 
 
 def test_a_question_that_is_not_seen_is_not_skipped_either(clinic: Clinic) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
     clinic.start().save(bleed=0)
-    assert texter.write("跳过").why == "moved_on"
+    assert texter.write("跳过").reason == "moved_on"
     assert given(clinic) == {"bleed": "given"}
-    assert texter.write("跳过").what == "answer"
+    assert texter.write("跳过").kind == "answer"
     assert given(clinic)["breath"] == "skipped"
 
 
@@ -53,7 +53,7 @@ def test_a_reply_after_a_day_answers_nothing_and_old_answers_are_asked_again(cli
     texter.write("0")
     clock.move(hours=30)
     row = texter.write("0")
-    assert (row.what, row.why) == ("unclear", "moved_on")
+    assert (row.kind, row.reason) == ("unclear", "moved_on")
     assert given(clinic) == {"bleed": "withdrawn", "breath": "withdrawn"}
     assert {row.channel for row in clinic.rows(Answer)} == {"sms"}
     assert texter.got[-1].startswith("过去24小时：您的鼻子、嘴或喉咙有没有出血？")

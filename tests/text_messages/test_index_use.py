@@ -62,12 +62,16 @@ def failures(work: UnitOfWork) -> None:
     ("ask", "index", "by"),
     [
         (unread_of_strangers, "ix_message_case", ("(case_key=?", "Index Cond: ((case_key)")),
-        (unread_of_strangers, "ix_inbound_unread", ("(participant_id=?", "Index Cond: (participant_id IS NULL")),
+        (
+            unread_of_strangers,
+            "ix_incoming_message_unread",
+            ("(participant_id=?", "Index Cond: (participant_id IS NULL"),
+        ),
         # All of the index, which holds nothing else.
-        (number_of_unread, "ix_inbound_unread", ("SCAN inbound", "Index Only Scan", "Index Scan")),
+        (number_of_unread, "ix_incoming_message_unread", ("SCAN incoming_message", "Index Only Scan", "Index Scan")),
         (advice_to_one_number, "ix_message_number", ("(address_fingerprint=?", "Index Cond: ((address_fingerprint)")),
         (failures, "ix_message_failed", ("(failed_at>?", "Index Cond: (failed_at")),
-        (failures, "ix_event_action_at", ("(action=? AND at>?", "Index Cond: (((action)")),
+        (failures, "ix_audit_entry_action_at", ("(action=? AND at>?", "Index Cond: (((action)")),
     ],
 )
 def test_an_index_answers(

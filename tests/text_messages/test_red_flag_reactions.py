@@ -72,7 +72,7 @@ def test_a_wish_to_die_by_text_gets_the_crisis_line(clinic: Clinic) -> None:
 def test_a_cry_for_help_is_no_command(clinic: Clinic, text: str, two_way: bool) -> None:
     phone = TextingPhone(with_two_way_texts(clinic, two_way).app_context)
     row = phone.write(text)
-    assert row.what == "text"
+    assert row.kind == "text"
     assert "help" not in phone.kinds
     with transaction(clinic.app_context.engine) as session:
         levels = [alert.level for alert in session.scalars(select(Alert))]
@@ -82,7 +82,7 @@ def test_a_cry_for_help_is_no_command(clinic: Clinic, text: str, two_way: bool) 
 def test_a_bare_command_raises_no_alert(clinic: Clinic) -> None:
     phone = TextingPhone(with_two_way_texts(clinic).app_context)
     for text in ("Help", "帮助", "help."):
-        assert phone.write(text).what == "command"
+        assert phone.write(text).kind == "command"
     with transaction(clinic.app_context.engine) as session:
         assert session.scalars(select(Alert)).all() == []
 
@@ -133,7 +133,7 @@ def test_a_report_of_a_death_is_a_task_and_ends_questions_and_reminders(any_clin
             outcome="reached_relative",
             text="",
             participant_id=any_clinic.participant_id,
-            task_id=task.id,
+            call_task_id=task.id,
         )
     phone.write("HELP")
     assert phone.kinds[-1] in ("help", "help_contact")

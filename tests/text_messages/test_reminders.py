@@ -62,14 +62,14 @@ def test_a_window_that_opens_issues_one_form_an_instrument_and_tells_the_person(
 def test_the_text_is_in_the_language_of_the_person(clinic, language, word):
     person = enrol(clinic, language=language)
     person.look()
-    mine = [mail for mail in clinic.mails("invitation_code") if mail.row.participant_id == person.id]
+    mine = [mail for mail in clinic.mails("form_message_code") if mail.row.participant_id == person.id]
     assert [mail.row.language for mail in mine] == [language]
     assert word in mine[0].body
 
 
 def test_the_code_of_the_text_leads_to_the_form(here):
     here.look()
-    mail = next(mail for mail in here.clinic.mails("invitation_code") if mail.row.participant_id == here.id)
+    mail = next(mail for mail in here.clinic.mails("form_message_code") if mail.row.participant_id == here.id)
     with form_browser.unit_of_work(here.clinic.app_context) as work:
         found = form_access.enter_code(work, mail.params["code"], "1.2.3.4", "phone", "zh_Hans")
         assert found.assessment is not None
@@ -81,7 +81,7 @@ def test_reminders_are_at_opening_and_after_24_and_48_hours(person):
     person.live("2026-03-13 07:00")
     assert person.times("induction_week.1") == ["03-10 08:00", "03-11 08:00", "03-12 08:00"]
     templates = [row.template for row in person.messages() if "induction_week.1" in row.dedupe_key]
-    assert templates == ["invitation_code", "reminder_code", "reminder_code"]
+    assert templates == ["form_message_code", "reminder_code", "reminder_code"]
     assert {row.not_after - row.next_try_at for row in person.messages()[-3:]} == {timedelta(hours=12)}
 
 
@@ -108,7 +108,7 @@ def test_a_text_that_was_queued_in_the_evening_does_not_go_out_at_night(clinic, 
 def test_links_instead_of_codes(clinic):
     person = enrol(clinic.with_message_rules(by="link"))
     person.live("2026-03-03 12:00")
-    assert [row.template for row in person.messages()] == ["invitation", "reminder"]
+    assert [row.template for row in person.messages()] == ["form_message", "reminder"]
     mail = next(mail for mail in clinic.mails("reminder") if mail.row.participant_id == person.id)
     with form_browser.unit_of_work(clinic.app_context) as work:
         found, _who = form_access.open_link(work, mail.params["link"].rpartition("/")[2])
@@ -260,7 +260,9 @@ def test_an_unanswered_form_passes_to_the_next_visit(person):
     assert (again.id, again.visit) == (first.id, "induction_week.2")
     assert {way.id for way in old} <= {way.id for way in person.ways() if way.revoked_at is None}
     assert person.statuses()["induction_week.1", CHECKIN] == "missed"
-    mail = next(mail for mail in person.clinic.mails("invitation_code") if ":induction_week.1:" in mail.row.dedupe_key)
+    mail = next(
+        mail for mail in person.clinic.mails("form_message_code") if ":induction_week.1:" in mail.row.dedupe_key
+    )
     with form_browser.unit_of_work(person.clinic.app_context) as work:
         found = form_access.enter_code(work, mail.params["code"], "1.2.3.4", "phone", "zh_Hans").assessment
     assert found is not None

@@ -16,13 +16,16 @@ from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 def by_text(clinic: Clinic) -> Clinic:
     def change(plan):
-        calendar = plan.calendar
-        return replace(plan, calendar=replace(calendar, reminder_rules=replace(calendar.reminder_rules, by="sms")))
+        visit_schedule = plan.visit_schedule
+        return replace(
+            plan,
+            visit_schedule=replace(visit_schedule, reminder_rules=replace(visit_schedule.reminder_rules, by="sms")),
+        )
 
     return clinic.with_plan(change)
 
 
-@pytest.mark.parametrize(("on", "template"), [(True, "question"), (False, "invitation_code")])
+@pytest.mark.parametrize(("on", "template"), [(True, "question"), (False, "form_message_code")])
 def test_the_first_question_goes_out_where_people_may_answer_by_text(clinic: Clinic, on: bool, template: str) -> None:
     texting = with_two_way_texts(by_text(clinic), on)
     with form_browser.unit_of_work(texting.app_context, clinic.coordinator.actor) as work:
@@ -35,7 +38,7 @@ def test_the_first_question_goes_out_where_people_may_answer_by_text(clinic: Cli
     assert {row.template for row in checkins} <= {template}
     assert all(forms[row.assessment_id or 0].page_set == ("short" if on else None) for row in checkins)
     licensed = [row for row in texts if forms[row.assessment_id or 0].instrument == "qlq_c30"]
-    assert {row.template for row in licensed} <= {"invitation_code"}, "licensed words stay on the web"
+    assert {row.template for row in licensed} <= {"form_message_code"}, "licensed words stay on the web"
     assert texts, "somebody was asked"
     unread = [row for row in licensed if "没人看" in texting.app_context.vault.open(row.body_sealed)]
     assert unread == ([] if on else licensed), "whether replies are read is said truly"
@@ -69,7 +72,7 @@ def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(
     reminded(texter.kinds.count("question") + 1)
     assert texter.got[-1] == first
     row = texter.write("0")
-    assert (row.what, row.why) == ("answer", "")
+    assert (row.kind, row.reason) == ("answer", "")
     newest = {answer.item: answer for answer in clinic.rows(Answer)}
     assert (newest.pop("bleed").at, len(newest)) == (clock.now, answered - 1)
     assert {answer.state for answer in newest.values()} <= {"withdrawn"}

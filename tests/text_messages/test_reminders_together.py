@@ -85,7 +85,7 @@ def assert_notified_once(people: list[CalendarParticipant]) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 1])
-@pytest.mark.parametrize("table", ["assessment", "access", "message"])
+@pytest.mark.parametrize("table", ["assessment", "form_access", "message"])
 def test_a_worker_that_is_killed_in_the_middle_of_a_round_loses_nothing(any_clinic, table, before):
     """Check a worker that is killed as a batch writes forms, codes or messages.
 

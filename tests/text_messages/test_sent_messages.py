@@ -124,7 +124,7 @@ def test_older_messages_are_left_out_until_asked_for_and_what_waits_never_is(
 
 def test_the_filter_finds_numbers_names_kinds_and_channels(app_context: AppContext, quiet: Study, clock: Clock) -> None:
     text = add(app_context, quiet, "text")
-    digest = add(app_context, quiet, "digest", staff="nurse", template="alert_digest")
+    digest = add(app_context, quiet, "digest", staff="nurse", template="daily_digest")
     invited = add(app_context, quiet, "invited", staff="monitor", template="staff_invitation")
     for number in (text, digest, invited):
         change(app_context, number, sent_at=clock.now)

@@ -77,7 +77,7 @@ def test_own_words_where_texts_go_both_ways(clinic: Clinic) -> None:
         (True, staff_replies.FREE, "a\x00b", {"text": "unreadable"}),
         (True, staff_replies.FREE, "您" * 135, {"text": "reply_too_long"}),
         (True, staff_replies.FREE, "a" * 400, {"text": "reply_too_long"}),
-        (True, "invitation", "", {"kind": "unknown"}),
+        (True, "form_message", "", {"kind": "unknown"}),
         (True, "", "", {"kind": "unknown"}),
     ],
 )

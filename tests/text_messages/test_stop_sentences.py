@@ -24,7 +24,7 @@ def test_a_stop_sentence_in_the_middle_of_a_conversation_stops(clinic: Clinic, t
     assert person(clinic).opted_out_at is not None
     assert texter.kinds == ["question", "question", "stopped"]
     # A sentence may say more than STOP, so that staff read it.
-    assert row.what == "text"
+    assert row.kind == "text"
     assert [answer.item for answer in clinic.rows(Answer)] == ["bleed"]
 
 
@@ -76,7 +76,7 @@ def test_what_may_be_a_stop_calls_a_person_and_is_not_answered_with_help(
     row = texter.write(text)
     assert person(clinic).opted_out_at is None
     assert texter.kinds == before
-    assert (row.what, row.why) == ("text", "may_be_stop")
+    assert (row.kind, row.reason) == ("text", "may_be_stop")
     assert [task.kind for task in clinic.rows(CallTask)] == ["may_be_stop"]
 
 

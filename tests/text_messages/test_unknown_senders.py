@@ -19,7 +19,7 @@ from tests.support.factories import Clock
 from tests.support.scripted_sender import ScriptedSender
 from tests.support.stored_texts import BLEEDS, STRANGER, store_emergency_text, store_text
 
-TEMPLATE = "inbound_unknown"
+TEMPLATE = "unknown_sender"
 
 
 def notify(clinic: Clinic) -> int:
@@ -108,7 +108,7 @@ def test_filing_makes_it_the_participants_alert_and_never_an_answer(any_clinic: 
     number = store_emergency_text(any_clinic)
     assign(any_clinic, number)
     (row,) = any_clinic.rows(IncomingMessage)
-    assert (row.participant_id, row.what, row.read_by) == (
+    assert (row.participant_id, row.kind, row.read_by) == (
         any_clinic.participant_id,
         "unmatched",
         any_clinic.coordinator.id,
@@ -118,7 +118,7 @@ def test_filing_makes_it_the_participants_alert_and_never_an_answer(any_clinic: 
     assert alert.assessment_id is None
     assert any_clinic.rows(Answer) == []
     assert {mail.to for mail in any_clinic.mails("alert")} == {any_clinic.nurse.email, any_clinic.investigator.email}
-    (event,) = any_clinic.events("inbound.assigned")
+    (event,) = any_clinic.events("incoming_message.assigned")
     assert (event.reason, event.participant_id) == ("asked on the phone", any_clinic.participant_id)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
         page = alert_page.alert_page(work, alert.id, "en")
@@ -212,7 +212,7 @@ def test_the_page(clinic: Clinic, clock: Clock) -> None:
         assert [one.overdue for one in unknown_senders.quarantined_texts(work)] == [False, True], "loud before old"
     with form_browser.unit_of_work(clinic.app_context, replace(clinic.nurse.actor, role="monitor")) as work:
         assert unknown_senders.unknown_text_page(work, number).phone is None
-    assert len(clinic.events("inbound.seen")) == 2
+    assert len(clinic.events("incoming_message.seen")) == 2
 
 
 def test_a_text_of_a_known_number_has_no_such_page(clinic: Clinic) -> None:

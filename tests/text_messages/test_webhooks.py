@@ -161,7 +161,7 @@ def test_a_picture_beside_an_answer_waits_for_a_reader(sms_app: Flask, sms_study
     assert post(sms_app, form_of(text, NumMedia="2")).status_code == 200
     [row] = rows(sms_app, IncomingMessage)
     assert message_reading.is_unread(row)
-    assert {"class": "picture", "status": "attached"} in row.hits
+    assert {"class": "picture", "status": "attached"} in row.red_flags
 
 
 @pytest.mark.parametrize("files", ["", "0", "-1", "x", "٣", "99999999999"])

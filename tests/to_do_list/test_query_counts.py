@@ -51,7 +51,7 @@ def busy(app_context: AppContext, clock: Clock, number: int, first: int) -> None
             session.add_all(waiting(work, person))
             way = factories.form(work, session.get_one(Participant, person))
             paper = session.get_one(Assessment, way.assessment_id)
-            paper.mode, paper.submitted_at, paper.entered_by = "paper", work.now, 1
+            paper.completion_mode, paper.submitted_at, paper.entered_by = "paper", work.now, 1
     for person in ids:
         alert(app_context, person, "E01", 3, clock.now - timedelta(minutes=person))
         alert(app_context, person, "E01", 3, clock.now, acknowledged_at=clock.now, acknowledged_by=1)
@@ -70,7 +70,7 @@ def waiting(work: UnitOfWork, person: int) -> list[Base]:
     now, mine = work.now, {"participant_id": person}
     sealed = {name: work.vault.seal("x") for name in ("address_sealed", "params_sealed", "body_sealed")}
     message = {"channel": "sms", "template": "reminder", "language": "en", "repeat": "prefer_silence"}
-    text = {"channel": "sms", "what": "text", "received_at": now, "address_sealed": work.vault.seal("+8613800138000")}
+    text = {"channel": "sms", "kind": "text", "received_at": now, "address_sealed": work.vault.seal("+8613800138000")}
     text |= {"text_sealed": work.vault.seal("Hello"), "fingerprint": "f"}
     card = {"made_at": now, "locked_at": now, "fingerprint": f"c{person}", "link_fingerprint": f"l{person}"}
     return [
@@ -79,7 +79,9 @@ def waiting(work: UnitOfWork, person: int) -> list[Base]:
         IncomingMessage(**mine, **text),
         IncomingMessage(**text),
         ParticipantCard(**mine, **card),
-        Endoscopy(asked_on=now.date() - timedelta(days=30), asked_at=now - timedelta(days=30), asked_by=1, **mine),
+        Endoscopy(
+            requested_on=now.date() - timedelta(days=30), requested_at=now - timedelta(days=30), requested_by=1, **mine
+        ),
     ]
 
 

@@ -24,7 +24,9 @@ def filtered_list(clinic: Clinic, narrow: ToDoFilter, who: factories.Account | N
 
 
 def numbers(found: to_do_list.ToDoList) -> tuple[list[str], list[str]]:
-    return [case.study_number for case in found.unacknowledged], [case.study_number for case in found.in_progress]
+    return [case.participant_number for case in found.unacknowledged], [
+        case.participant_number for case in found.in_progress
+    ]
 
 
 @pytest.fixture

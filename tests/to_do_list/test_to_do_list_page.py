@@ -39,7 +39,7 @@ def test_a_filtered_to_do_list_counts_what_it_shows_and_says_what_it_hides(
     assert "level=urgent&owner=nobody&lang=zh_Hans" in desk.page
     desk.open("/staff/?level=emergency")
     assert LEFT_OUT not in desk.page
-    assert seeded.english.study_number in desk.page
+    assert seeded.english.participant_number in desk.page
 
 
 def test_a_filter_that_is_none_shows_everything(app: Flask, app_context: AppContext, seeded: Study) -> None:
@@ -49,7 +49,7 @@ def test_a_filter_that_is_none_shows_everything(app: Flask, app_context: AppCont
     for query in ("level=99", "owner=%3Cb%3E", "study=none", "show=nothing"):
         assert desk.open(f"/staff/?{query}").status_code == 200
         assert LEFT_OUT not in desk.page
-        assert seeded.english.study_number in desk.page
+        assert seeded.english.participant_number in desk.page
 
 
 def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, seeded: Study) -> None:

@@ -47,8 +47,8 @@ def dated(clinic: Clinic, *kinds: str) -> None:
 
 
 def without_terms(plan: StudyPlan) -> StudyPlan:
-    assert plan.stopping is not None
-    return replace(plan, stopping=replace(plan.stopping, terms=()))
+    assert plan.stopping_rule is not None
+    return replace(plan, stopping_rule=replace(plan.stopping_rule, ctcae_terms=()))
 
 
 def seen_at_endoscopy(clinic: Clinic, grade: str = "") -> None:

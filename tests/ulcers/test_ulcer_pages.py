@@ -314,7 +314,7 @@ def test_a_grading_is_on_the_overview_with_its_author_and_what_is_left_to_do(
     desk.open(one)
     assert graded in desk.page
     assert "Investigator" in desk.page
-    assert 'href="/staff/events/1"' in desk.page
+    assert 'href="/staff/adverse-events/1"' in desk.page
     assert f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form" in desk.page
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     desk.open(OVERVIEW)

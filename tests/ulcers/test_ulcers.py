@@ -132,8 +132,8 @@ def test_a_grade_below_that_of_the_rule_does_not_count(clinic):
 
 
 def with_mucositis(plan: StudyPlan) -> StudyPlan:
-    assert plan.stopping is not None
-    return replace(plan, stopping=replace(plan.stopping, terms=("pharyngeal_mucositis",)))
+    assert plan.stopping_rule is not None
+    return replace(plan, stopping_rule=replace(plan.stopping_rule, ctcae_terms=("pharyngeal_mucositis",)))
 
 
 def test_an_ulcer_of_a_participant_without_a_treatment_day_is_unknown(clinic):
@@ -153,8 +153,8 @@ def test_a_result_that_was_taken_back_grades_nothing(clinic):
     assert (case(clinic).grade, case(clinic).counts, case(clinic).found) == (None, "unknown", None)
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work, pytest.raises(NotAllowed):
         endoscopies.cancel_endoscopy(work, person(work, clinic), number, "again")
-    (event,) = clinic.events("endoscopy.taken_back")
-    assert (event.reason, event.old["grade"]) == ("another participant", 3)
+    (event,) = clinic.events("endoscopy.cancelled")
+    assert (event.reason, event.old["ctcae_grade"]) == ("another participant", 3)
 
 
 def test_an_endoscopy_that_is_not_done_comes_to_the_to_do_list(any_clinic):
@@ -219,7 +219,7 @@ def test_a_decision_is_signed_for_what_the_page_showed_and_kept(any_clinic):
     (row,) = any_clinic.rows(SignedDecision)
     assert row.seen["state"] == "suspected"
     assert ulcer_cases.digest(row.seen) == seen
-    (event,) = any_clinic.events("decision.made")
+    (event,) = any_clinic.events("signed_decision.made")
     assert event.reason == "seen"
     # A decision changes no status and no date.
     assert case(any_clinic).state == "suspected"

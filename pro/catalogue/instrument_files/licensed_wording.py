@@ -3,7 +3,7 @@
 UTF-8, columns ``item,code,text,short``. A row with an item and no code is the question of that item (``short``: its
 name on the review page; empty: the question). A row with an item and a code is one option. The first rows are not
 questions and have the name of a field in ``code``: ``licence`` (holder, reference, study, languages, expires, label),
-``form`` (instrument_version, version, title, minutes) and ``recall`` (each recall period).
+``form`` (instrument_version, version, title, minutes) and ``recall_period`` (each recall period).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def template_csv(instrument: Instrument, language: str) -> str:
     for name in FORM_FIELDS:
         writer.writerow(("form", name, instrument.version if name == "instrument_version" else "", ""))
     for recall in _recalls(instrument):
-        writer.writerow(("recall", recall, "", ""))
+        writer.writerow(("recall_period", recall, "", ""))
     for item in instrument.items.values():
         writer.writerow((item.id, "", "", ""))
         for code in item.codes:
@@ -92,7 +92,7 @@ def parse_csv(instrument: Instrument, language: str, text: str, today: date) -> 
         licence=licence,
         title=form.get("title", ""),
         minutes=int(minutes[:4]) if minutes.isascii() and minutes.isdigit() else 0,
-        recalls=MappingProxyType(fields["recall"]),
+        recall_periods=MappingProxyType(fields["recall_period"]),
         items=MappingProxyType(ItemsByName(items)),
     )
     if "title" in form:
@@ -123,7 +123,7 @@ def licence_problems(licence: Licence, language: str, today: date) -> list[str]:
 class _WordingTable:
     """The rows of the CSV by kind. ``wrong``: a sentence for every row that is invalid."""
 
-    fields: dict[str, dict[str, str]] = field(default_factory=lambda: {"licence": {}, "form": {}, "recall": {}})
+    fields: dict[str, dict[str, str]] = field(default_factory=lambda: {"licence": {}, "form": {}, "recall_period": {}})
     questions: dict[str, tuple[str, str]] = field(default_factory=dict)
     options: dict[str, dict[str, str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -190,7 +190,7 @@ def _items(instrument: Instrument, table: _WordingTable) -> tuple[dict[str, Item
 
 
 def _recalls(instrument: Instrument) -> list[str]:
-    return list(dict.fromkeys(item.recall for item in instrument.items.values() if item.recall))
+    return list(dict.fromkeys(item.recall_period for item in instrument.items.values() if item.recall_period))
 
 
 def _name(item: str, code: str) -> str:

@@ -42,7 +42,9 @@ class ItemFile(FilePart):
     """One item: ``codes`` for a choice, ``minimum`` and ``maximum`` for a number, ``max_length`` for a text."""
 
     kind: Kind = "choice"
-    recall: str = Field("", description="Key of the recall period in the words files; empty where the item has none")
+    recall_period: str = Field(
+        "", description="Key of the recall period in the words files; empty where the item has none"
+    )
     codes: tuple[int, ...] = Field((), description="Option codes as they are stored, in the order shown")
     not_ordinal: tuple[int, ...] = Field((), description="Codes that have no place on the order of severity")
     minimum: Decimal | None = None
@@ -163,7 +165,7 @@ def _items(path: Path, file: InstrumentFile) -> dict[str, Item]:
         items[item_id] = Item(
             id=item_id,
             kind=raw.kind,
-            recall=raw.recall,
+            recall_period=raw.recall_period,
             codes=raw.codes,
             ordinal_codes=tuple(code for code in raw.codes if code not in raw.not_ordinal),
             minimum=raw.minimum,

@@ -72,7 +72,7 @@ class WordsFile(FilePart):
     title: str
     staff_title: str = Field("", description="Name of the questionnaire for staff, where it is not the title")
     minutes: int = Field(gt=0)
-    recalls: dict[str, str] = {}
+    recall_periods: dict[str, str] = {}
     option_sets: dict[str, dict[int, str]] = {}
     synonym_groups: dict[str, tuple[str, ...]] = {}
     synonym_sets: dict[str, dict[int, tuple[str, ...]]] = Field(
@@ -123,7 +123,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             title=file.title,
             staff_title=file.staff_title,
             minutes=file.minutes,
-            recalls=MappingProxyType(dict(file.recalls)),
+            recall_periods=MappingProxyType(dict(file.recall_periods)),
             items=MappingProxyType(ItemsByName(items)),
         )
     )
@@ -186,7 +186,7 @@ def with_checksum(words: Words) -> Words:
         "instrument_version": words.instrument_version,
         "language": words.language,
         "title": words.title,
-        "recalls": dict(words.recalls),
+        "recall_periods": dict(words.recall_periods),
         "items": items,
     }
     canonical = json.dumps(text, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -213,9 +213,9 @@ def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingPr
             f"they say “{words.instrument_version}”.",
         )
     yield from _text(("title", words.title))
-    recalls = {item.recall for item in instrument.items.values() if item.recall}
-    yield from _name_problems("recalls", words.recalls, recalls, "recall period")
-    yield from _text(*((f"recalls.{key}", text) for key, text in words.recalls.items()))
+    recalls = {item.recall_period for item in instrument.items.values() if item.recall_period}
+    yield from _name_problems("recall_periods", words.recall_periods, recalls, "recall period")
+    yield from _text(*((f"recall_periods.{key}", text) for key, text in words.recall_periods.items()))
     yield from _name_problems("items", words.items, instrument.items, "item")
     for item_id, item in words.items.items():
         if item_id in instrument.items:

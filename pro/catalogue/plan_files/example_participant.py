@@ -55,7 +55,7 @@ class ExampleParticipant:
     forms: tuple[AnsweredForm, ...]
 
 
-def anchors_template(plan: StudyPlan, calendar: VisitSchedule, words: PlanWords) -> str:
+def anchors_template(plan: StudyPlan, visit_schedule: VisitSchedule, words: PlanWords) -> str:
     """Return an empty anchors file for ``plan``, in which only the dates are missing."""
     lines = [
         f"# Anchors of one example participant, for: flask plan preview {plan.id} --anchors FILE",
@@ -64,7 +64,7 @@ def anchors_template(plan: StudyPlan, calendar: VisitSchedule, words: PlanWords)
         f"time_zone: {plan.settings.time_zone}",
         "anchors:",
     ]
-    for name, kind in calendar.anchors.items():
+    for name, kind in visit_schedule.anchors.items():
         often = f"number 1 to {kind.most}" if kind.most else "once"
         lines.append(f"  # {words.anchors[name]}: {often}{', may be planned' if kind.plannable else ''}")
         lines.append(f"  {name}:{' {}' if kind.most else ''}")
@@ -73,7 +73,7 @@ def anchors_template(plan: StudyPlan, calendar: VisitSchedule, words: PlanWords)
     return "\n".join(lines) + "\n"
 
 
-def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> ExampleParticipant:
+def read_example(path: Path, plan: StudyPlan, visit_schedule: VisitSchedule) -> ExampleParticipant:
     """Read the example participant in ``path``.
 
     Raises CatalogueError that names the anchor and the value that cannot be read.
@@ -86,9 +86,9 @@ def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> Exampl
         raise CatalogueError(path, "time_zone", sentence) from problem
     anchors = []
     for name, entry in file.anchors.items():
-        kind = calendar.anchors.get(name)
+        kind = visit_schedule.anchors.get(name)
         if kind is None:
-            known = ", ".join(calendar.anchors)
+            known = ", ".join(visit_schedule.anchors)
             raise CatalogueError(path, f"anchors.{name}", f"There is no such anchor; there are {known}.")
         for number, text in _numbered(kind, entry):
             if text is not None:

@@ -16,11 +16,11 @@ from pydantic import Field
 
 from pro.catalogue import name_patterns
 from pro.catalogue.instrument_files.structure import value_domain
-from pro.catalogue.plan_files.pre_dose import PreDoseFile, read_pre_dose
-from pro.catalogue.plan_files.stopping_rule import StoppingFile, read_stopping
-from pro.catalogue.plan_files.test_alert import DrillFile, read_test_alert
+from pro.catalogue.plan_files.pre_dose import PreDoseSummaryFile, read_pre_dose
+from pro.catalogue.plan_files.stopping_rule import StoppingRuleFile, read_stopping
+from pro.catalogue.plan_files.test_alert import TestAlertFile, read_test_alert
 from pro.catalogue.plan_files.visit_schedule import read_visit_schedule
-from pro.catalogue.plan_files.visit_schedule_shape import CalendarFile, Hour
+from pro.catalogue.plan_files.visit_schedule_shape import Hour, VisitScheduleFile
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.conditions import Condition, RuleError, Vocabulary
@@ -51,7 +51,7 @@ class SettingsFile(FilePart):
     emergency: Number
     crisis_line: Number
     crisis_line_shown: Text
-    administrator: str = Field("", description="Email address of the IT department; may be empty")
+    it_department: str = Field("", description="Email address of the IT department; may be empty")
     opens: Hour
     closes: Hour
     time_zone: Text
@@ -93,7 +93,7 @@ class LoweringFile(FilePart):
 
 
 class StepFile(FilePart):
-    """One rung of the ladder: by ``minutes``, or by ``working_hours`` and at the latest at ``next_day``."""
+    """One escalation step: by ``minutes``, or by ``working_hours`` and at the latest at ``next_day``."""
 
     level: AlertLevelName
     minutes: int | None = Field(None, ge=0, description="After the alert was raised")
@@ -124,13 +124,13 @@ class PlanFile(FilePart):
     previous_days: int = Field(gt=0)
     recent_hours: int = Field(gt=0)
     score_proxy: bool = Field(False, description="Score what a proxy answered; the answers are always kept")
-    alerts_per_week: int = Field(0, ge=0, description="Loud alerts a week that staff can take; 0 = nobody said")
+    alert_limit: int = Field(0, ge=0, description="Loud alerts a week that staff can take; 0 = nobody said")
     named: dict[Name, Text] = {}
     rules: tuple[RuleFile, ...] = Field(min_length=1)
     lowering: LoweringFile | None = None
     lexicon: str = Field("", description="Lexicon by which free texts are screened; empty = a person reads each")
     text_advice: dict[str, str] = Field({}, description="Lexicon class -> advice shown at once; * = all others")
-    ladder: tuple[StepFile, ...] = Field(min_length=1)
+    escalation_steps: tuple[StepFile, ...] = Field(min_length=1)
     repeat_minutes: RepeatFile = Field(default_factory=lambda: RepeatFile(emergency=15, urgent=240))
     participant_number_pattern: Text = Field(
         PARTICIPANT_NUMBER, description="Regular expression of a whole participant number, in capitals and half width"
@@ -138,10 +138,12 @@ class PlanFile(FilePart):
     participant_trend: bool = Field(
         False, description="After sending a check-in, participants see their own answers to the last four check-ins"
     )
-    calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
-    drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
-    pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
-    stopping: StoppingFile | None = Field(None, description="Without it, ulcers are listed but not counted")
+    visit_schedule: VisitScheduleFile | None = Field(None, description="Without it, every form is sent by hand")
+    test_alert: TestAlertFile | None = Field(
+        None, description="The weekly synthetic alert; without it, nothing proves the path"
+    )
+    pre_dose_summary: PreDoseSummaryFile | None = Field(None, description="The card to look at before the next dose")
+    stopping_rule: StoppingRuleFile | None = Field(None, description="Without it, ulcers are listed but not counted")
 
 
 def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> StudyPlan:
@@ -176,23 +178,29 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
         lowering=_lowering(path, file),
         lexicon=file.lexicon,
         text_advice=MappingProxyType(file.text_advice),
-        ladder=_escalation_steps(path, file),
+        escalation_steps=_escalation_steps(path, file),
         repeat_minutes={Level.of(name): minutes for name, minutes in file.repeat_minutes.model_dump().items()},
         facts=file.facts,
         idle_minutes=tuple(sorted(file.idle_minutes)),
         previous_days=file.previous_days,
         recent_hours=file.recent_hours,
         score_proxy=file.score_proxy,
-        alerts_per_week=file.alerts_per_week,
+        alert_limit=file.alert_limit,
         participant_number_pattern=_number_pattern(path, file.participant_number_pattern),
         participant_trend=file.participant_trend,
-        calendar=read_visit_schedule(path, file.calendar, file.instruments) if file.calendar else None,
-        pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
+        visit_schedule=read_visit_schedule(path, file.visit_schedule, file.instruments)
+        if file.visit_schedule
+        else None,
+        pre_dose_summary=read_pre_dose(path, file.pre_dose_summary, file.instruments, instruments)
+        if file.pre_dose_summary
+        else None,
     )
-    if file.stopping:
-        plan = replace(plan, stopping=read_stopping(path, file.stopping, plan.calendar))
+    if file.stopping_rule:
+        plan = replace(plan, stopping_rule=read_stopping(path, file.stopping_rule, plan.visit_schedule))
     return (
-        replace(plan, test_alert_settings=read_test_alert(path, file.drill, plan, instruments)) if file.drill else plan
+        replace(plan, test_alert_settings=read_test_alert(path, file.test_alert, plan, instruments))
+        if file.test_alert
+        else plan
     )
 
 
@@ -376,28 +384,34 @@ def _lowering(path: Path, file: PlanFile) -> LevelLowering | None:
 
 
 def _escalation_steps(path: Path, file: PlanFile) -> tuple[EscalationStep, ...]:
-    steps = tuple(_escalation_step(path, step) for step in file.ladder)
+    steps = tuple(_escalation_step(path, step) for step in file.escalation_steps)
     for level in (Level.WATCH, Level.URGENT, Level.EMERGENCY):
         minutes = [step.minutes for step in steps if step.level is level and not step.working_hours]
         if 0 not in minutes:
             raise CatalogueError(
-                path, "ladder", Sentence("Level %(level)s notifies nobody at minute 0; add a step.", level=level.word)
+                path,
+                "escalation_steps",
+                Sentence("Level %(level)s notifies nobody at minute 0; add a step.", level=level.word),
             )
         if minutes != sorted(minutes):
             raise CatalogueError(
-                path, "ladder", Sentence("The steps of level %(level)s must be in order of time.", level=level.word)
+                path,
+                "escalation_steps",
+                Sentence("The steps of level %(level)s must be in order of time.", level=level.word),
             )
         if level > Level.WATCH and all(
             step.channel == "digest" for step in steps if step.level is level and step.at_once
         ):
             raise CatalogueError(
-                path, "ladder", Sentence("Level %(level)s is too urgent for the daily digest.", level=level.word)
+                path,
+                "escalation_steps",
+                Sentence("Level %(level)s is too urgent for the daily digest.", level=level.word),
             )
         names = [step.name for step in steps if step.level is level]
         if len(set(names)) < len(names):
             raise CatalogueError(
                 path,
-                "ladder",
+                "escalation_steps",
                 Sentence("Two steps of level %(level)s are at the same time; merge them.", level=level.word),
             )
     return steps
@@ -406,12 +420,14 @@ def _escalation_steps(path: Path, file: PlanFile) -> tuple[EscalationStep, ...]:
 def _escalation_step(path: Path, entry: StepFile) -> EscalationStep:
     if (entry.minutes is None) != bool(entry.working_hours):
         raise CatalogueError(
-            path, "ladder", Sentence("A step uses either minutes or working_hours: write one of them.")
+            path, "escalation_steps", Sentence("A step uses either minutes or working_hours: write one of them.")
         )
     if entry.next_day and not entry.working_hours:
-        raise CatalogueError(path, "ladder", Sentence("next_day can be used only with working_hours."))
+        raise CatalogueError(path, "escalation_steps", Sentence("next_day can be used only with working_hours."))
     if entry.channel == "digest" and (entry.minutes or entry.working_hours):
-        raise CatalogueError(path, "ladder", Sentence("The digest has its own time; it can only be used at minute 0."))
+        raise CatalogueError(
+            path, "escalation_steps", Sentence("The digest has its own time; it can only be used at minute 0.")
+        )
     latest = time.fromisoformat(entry.next_day.rjust(5, "0")) if entry.next_day else None
     return EscalationStep(
         Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest

@@ -33,7 +33,7 @@ class PlanWordsFile(FilePart):
     language: str
     title: Text
     form_title: Text
-    readers: Text
+    study_team: Text
     hours: Text
     rules: dict[str, Text]
     suspects: dict[str, Text]
@@ -44,7 +44,7 @@ class PlanWordsFile(FilePart):
     columns: dict[str, Text] = Field(
         {}, description="Short names of visits for narrow columns; {number}, {week} and {month} are filled in"
     )
-    stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
+    stopping_rule: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
 
 
 def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
@@ -66,20 +66,22 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
     _check_same_keys(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
     advice = {rule.advice for rule in plan.rules if rule.advice} | set(plan.text_advice.values())
     _check_same_keys(path, "advice", advice, file.advice)
-    calendar = plan.calendar
-    _check_same_keys(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
-    _check_same_keys(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
-    _check_same_keys(path, "phases", set(calendar.phases) if calendar else set(), file.phases)
-    stopping = {*ULCER_STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
-    _check_same_keys(path, "stopping", stopping, file.stopping)
-    for visit in calendar.visits if calendar else ():
-        if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
+    visit_schedule = plan.visit_schedule
+    _check_same_keys(
+        path, "visits", {visit.id for visit in visit_schedule.visits} if visit_schedule else set(), file.visits
+    )
+    _check_same_keys(path, "anchors", set(visit_schedule.anchors) if visit_schedule else set(), file.anchors)
+    _check_same_keys(path, "phases", set(visit_schedule.phases) if visit_schedule else set(), file.phases)
+    stopping = {*ULCER_STATES, *(step.id for step in plan.stopping_rule.steps)} if plan.stopping_rule else set()
+    _check_same_keys(path, "stopping_rule", stopping, file.stopping_rule)
+    for visit in visit_schedule.visits if visit_schedule else ():
+        if visit_schedule and visit_schedule.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
             raise CatalogueError(path, f"visits.{visit.id}", "It occurs more than once: put {number} into its name.")
     _check_columns(path, file)
     return PlanWords(
         title=file.title,
         form_title=file.form_title,
-        readers=file.readers,
+        study_team=file.study_team,
         hours=file.hours,
         rules=MappingProxyType(NamesAsWords(file.rules)),
         suspects=MappingProxyType(NamesAsWords(file.suspects)),
@@ -88,7 +90,7 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
         ),
         visits=MappingProxyType(NamesAsWords(file.visits)),
         anchors=MappingProxyType(NamesAsWords(file.anchors)),
-        stopping=MappingProxyType(NamesAsWords(file.stopping)),
+        stopping_rule=MappingProxyType(NamesAsWords(file.stopping_rule)),
         phases=MappingProxyType(NamesAsWords(file.phases)),
         columns=MappingProxyType(file.columns),
         language=file.language,

@@ -13,7 +13,7 @@ from pro.core.questionnaire.instrument import Instrument
 from pro.core.translatable_sentence import Sentence
 
 
-class PreDoseFile(FilePart):
+class PreDoseSummaryFile(FilePart):
     """What is looked at before the next dose."""
 
     instrument: str
@@ -26,7 +26,7 @@ class PreDoseFile(FilePart):
 
 
 def read_pre_dose(
-    path: Path, file: PreDoseFile, plan: tuple[str, ...], instruments: Mapping[str, Instrument]
+    path: Path, file: PreDoseSummaryFile, plan: tuple[str, ...], instruments: Mapping[str, Instrument]
 ) -> PreDoseSettings:
     """Return the settings of the pre-dose summary, items in the order of the instrument.
 
@@ -35,13 +35,13 @@ def read_pre_dose(
     for where, name in (("instrument", file.instrument), ("scored", file.scored or file.instrument)):
         if name not in plan:
             raise CatalogueError(
-                path, f"pre_dose.{where}", Sentence("“%(name)s” is not an instrument of this plan.", name=name)
+                path, f"pre_dose_summary.{where}", Sentence("“%(name)s” is not an instrument of this plan.", name=name)
             )
     instrument = instruments[file.instrument]
     if file.group and file.group not in instrument.groups:
         raise CatalogueError(
             path,
-            "pre_dose.group",
+            "pre_dose_summary.group",
             Sentence("%(instrument)s has no group “%(group)s”.", instrument=instrument.id, group=file.group),
         )
     further = (*instrument.groups.get(file.group, ()), *file.items)
@@ -50,19 +50,19 @@ def read_pre_dose(
         if name not in instrument.items or instrument.items[name].kind != "choice":
             raise CatalogueError(
                 path,
-                "pre_dose.items",
+                "pre_dose_summary.items",
                 Sentence("“%(name)s” is not a choice of %(instrument)s.", name=name, instrument=instrument.id),
             )
         if named.count(name) > 1:
             raise CatalogueError(
                 path,
-                "pre_dose.items",
+                "pre_dose_summary.items",
                 Sentence("“%(name)s” appears %(times)s times.", name=name, times=named.count(name)),
             )
     if file.weight and (file.weight not in instrument.items or instrument.items[file.weight].kind != "number"):
         raise CatalogueError(
             path,
-            "pre_dose.weight",
+            "pre_dose_summary.weight",
             Sentence("“%(name)s” is not a number of %(instrument)s.", name=file.weight, instrument=instrument.id),
         )
     stops, items = (tuple(name for name in instrument.items if name in part) for part in (file.stops, further))

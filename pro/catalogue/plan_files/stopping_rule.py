@@ -25,14 +25,14 @@ class StoppingStepFile(FilePart):
     of_first: int = Field(gt=0)
 
 
-class StoppingFile(FilePart):
-    """The study's stopping rule for confirmed ulcers, and what the board of ulcers goes by."""
+class StoppingRuleFile(FilePart):
+    """The study's stopping rule for confirmed ulcers, and the settings of the list of ulcers."""
 
     demonstration: bool = Field(description="True until the investigator has confirmed the numbers; the page says so")
     of: int = Field(gt=0, description="How many participants the study treats")
     treated: str = Field(description="The anchor from which a participant counts as treated")
-    grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
-    terms: tuple[str, ...] = Field(
+    ctcae_grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
+    ctcae_terms: tuple[str, ...] = Field(
         (), description="The CTCAE terms whose gradings by a clinician are grades of an ulcer; none: endoscopies alone"
     )
     steps: tuple[StoppingStepFile, ...] = Field(min_length=1, description="From the mildest consequence on")
@@ -41,26 +41,28 @@ class StoppingFile(FilePart):
     decision_days: Days = Field(description="Days before that decision from which it is on the to-do list")
 
 
-def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None) -> StoppingRule:
+def read_stopping(path: Path, file: StoppingRuleFile, visit_schedule: VisitSchedule | None) -> StoppingRule:
     """Return the stopping rule of a plan.
 
     Raises CatalogueError that names an unknown anchor or a step that is impossible.
     """
-    if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
+    if visit_schedule is None or not any("confirmed" in kind.sets.values() for kind in visit_schedule.anchors.values()):
         raise CatalogueError(
             path,
-            "stopping",
+            "stopping_rule",
             Sentence("It counts confirmed ulcers, but the visit schedule has no anchor that confirms one."),
         )
     for where, anchor in (("treated", file.treated), ("decision", file.decision)):
-        if anchor not in calendar.anchors:
+        if anchor not in visit_schedule.anchors:
             raise CatalogueError(
-                path, f"stopping.{where}", Sentence("The visit schedule has no anchor “%(anchor)s”.", anchor=anchor)
+                path,
+                f"stopping_rule.{where}",
+                Sentence("The visit schedule has no anchor “%(anchor)s”.", anchor=anchor),
             )
     ulcers, of_first = 0, 0
     names: set[str] = set(ULCER_STATES)
     for step in file.steps:
-        place = Sentence("stopping.steps %(step)s", step=step.id)
+        place = Sentence("stopping_rule.steps %(step)s", step=step.id)
         if step.id in names:
             raise CatalogueError(path, place, Sentence("This name is already used. Each step needs its own name."))
         names.add(step.id)
@@ -80,18 +82,18 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
     return StoppingRule(
         of=file.of,
         treated=file.treated,
-        grade=file.grade,
+        ctcae_grade=file.ctcae_grade,
         steps=tuple(StoppingStep(step.id, step.ulcers, step.of_first) for step in file.steps),
         decision=file.decision,
         decision_days=file.decision_days,
         endoscopy_days=file.endoscopy_days,
         demonstration=file.demonstration,
-        terms=file.terms,
+        ctcae_terms=file.ctcae_terms,
     )
 
 
 def check_terms(path: Path, rule: StoppingRule | None, terms: TermList) -> None:
     """Raise CatalogueError for a term that is not in ``terms``: its gradings would not count."""
-    for name in rule.terms if rule else ():
+    for name in rule.ctcae_terms if rule else ():
         if name not in terms.terms:
-            raise CatalogueError(path, "stopping.terms", Sentence("There is no term “%(name)s”.", name=name))
+            raise CatalogueError(path, "stopping_rule.ctcae_terms", Sentence("There is no term “%(name)s”.", name=name))

@@ -21,7 +21,7 @@ from pro.core.triage.verdict import FormCase, evaluate_rules
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 
-class DrillFile(FilePart):
+class TestAlertFile(FilePart):
     """The weekly synthetic alert: when it is raised, and from which answers."""
 
     weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
@@ -34,7 +34,7 @@ class DrillFile(FilePart):
 
 
 def read_test_alert(
-    path: Path, file: DrillFile, plan: StudyPlan, instruments: Mapping[str, Instrument]
+    path: Path, file: TestAlertFile, plan: StudyPlan, instruments: Mapping[str, Instrument]
 ) -> WeeklyTestAlertSettings:
     """Return the settings of the weekly test alert of ``plan``.
 
@@ -48,20 +48,20 @@ def read_test_alert(
             what=Sentence("instrument of this plan"),
             listed=tuple(sorted(plan.instruments)),
         )
-        raise CatalogueError(path, "drill.instrument", sentence)
+        raise CatalogueError(path, "test_alert.instrument", sentence)
     instrument = instruments[file.instrument]
     for name, value in file.answers.items():
         item = instrument.items.get(name)
         if item is None:
             raise CatalogueError(
                 path,
-                f"drill.answers.{name}",
+                f"test_alert.answers.{name}",
                 Sentence("%(instrument)s has no item of this name.", instrument=instrument.id),
             )
         if not item.accepts(value):
             raise CatalogueError(
                 path,
-                f"drill.answers.{name}",
+                f"test_alert.answers.{name}",
                 Sentence("%(value)s is not a possible answer to %(name)s.", value=value, name=name),
             )
     verdict = evaluate_rules(plan, instrument, FormCase(answers=file.answers))
@@ -69,7 +69,7 @@ def read_test_alert(
         sentence = Sentence(
             "The rules rate these answers “%(level)s”; a test alert must be an emergency.", level=verdict.level.word
         )
-        raise CatalogueError(path, "drill.answers", sentence)
+        raise CatalogueError(path, "test_alert.answers", sentence)
     at = time.fromisoformat(file.at.rjust(5, "0"))
     _check_hours(path, at, file.confirm_minutes, plan)
     answers = MappingProxyType(dict(file.answers))
@@ -91,4 +91,4 @@ def _check_hours(path: Path, at: time, confirm_minutes: int, plan: StudyPlan) ->
             opens=plan.settings.opens,
             closes=plan.settings.closes,
         )
-        raise CatalogueError(path, "drill.at", sentence)
+        raise CatalogueError(path, "test_alert.at", sentence)

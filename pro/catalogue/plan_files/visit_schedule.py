@@ -10,10 +10,10 @@ from typing import NoReturn
 
 from pro.catalogue.plan_files.visit_schedule_shape import (
     AnchorFile,
-    CalendarFile,
     PointFile,
     SeriesFile,
     VisitFile,
+    VisitScheduleFile,
     WindowFile,
 )
 from pro.catalogue.yaml_source import CatalogueError
@@ -36,7 +36,7 @@ from pro.core.translatable_sentence import Sentence
 from pro.public_holidays import countries
 
 
-def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[str]) -> VisitSchedule:
+def read_visit_schedule(path: Path, file: VisitScheduleFile, instruments: Collection[str]) -> VisitSchedule:
     """Check ``file`` and return it as visit schedule of the plan in ``path``.
 
     Raises CatalogueError that names the visit or anchor and the reason.
@@ -63,7 +63,7 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
             {name: Period(name, entry.starts, entry.ends) for name, entry in file.periods.items()}
         ),
         visits=tuple(_visit(entry) for entry in file.visits),
-        stops=file.stops,
+        participation_end=file.participation_end,
         apart=MappingProxyType(dict(file.apart)),
         risk=RiskPeriod(_point(file.risk.start), _point(file.risk.end)) if file.risk else None,
         holidays=file.holidays,
@@ -76,7 +76,7 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
 class _ScheduleCheck:
     """Checks of one visit schedule. Each method raises CatalogueError at the first problem."""
 
-    def __init__(self, path: Path, file: CalendarFile, instruments: Collection[str]) -> None:
+    def __init__(self, path: Path, file: VisitScheduleFile, instruments: Collection[str]) -> None:
         self.path, self.file, self.instruments = path, file, instruments
 
     def anchors(self) -> None:
@@ -110,13 +110,13 @@ class _ScheduleCheck:
         """Check everything but anchors and visits, from times to the risk period."""
         file = self.file
         if not _time(file.times.opens) < _time(file.times.due) <= _time(file.times.closes):
-            self.refuse("calendar.times", Sentence("A day must open first, then be due, then close."))
+            self.refuse("visit_schedule.times", Sentence("A day must open first, then be due, then close."))
         if file.reminders.quiet_from == file.reminders.quiet_until:
-            self.refuse("calendar.reminders", Sentence("The start and end of the quiet hours must differ."))
-        self.ascending("calendar.reminders", file.reminders.hours)
+            self.refuse("visit_schedule.reminders", Sentence("The start and end of the quiet hours must differ."))
+        self.ascending("visit_schedule.reminders", file.reminders.hours)
         if file.holidays and file.holidays not in countries():
             self.refuse(
-                "calendar.holidays",
+                "visit_schedule.holidays",
                 Sentence(
                     "No holidays are known for “%(country)s”; use a country code, for example CN.",
                     country=file.holidays,
@@ -131,21 +131,24 @@ class _ScheduleCheck:
                 self.refuse(
                     Sentence("period %(name)s", name=name), Sentence("Start and end cannot be the same anchor.")
                 )
-        for anchor in file.stops:
-            self.require_known("calendar.stops", anchor)
+        for anchor in file.participation_end:
+            self.require_known("visit_schedule.participation_end", anchor)
         for name in file.apart:
             if name not in self.instruments:
-                self.refuse("calendar.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name))
+                self.refuse(
+                    "visit_schedule.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name)
+                )
         if file.baseline and file.baseline not in {visit.id for visit in file.visits}:
             self.refuse(
-                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this visit schedule.", visit=file.baseline)
+                "visit_schedule.baseline",
+                Sentence("“%(visit)s” is not a visit of this visit schedule.", visit=file.baseline),
             )
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
                 self.require_known(Sentence("exposure %(name)s", name=name), anchor)
         if file.risk:
-            self.point("calendar.risk", file.risk.start)
-            self.point("calendar.risk", file.risk.end)
+            self.point("visit_schedule.risk", file.risk.start)
+            self.point("visit_schedule.risk", file.risk.end)
 
     def phases(self) -> None:
         """Check the anchors that begin the phases of the treatment."""
@@ -167,15 +170,18 @@ class _ScheduleCheck:
         for name in visit.not_during:
             if name not in self.file.periods:
                 self.refuse(where, Sentence("“%(name)s” is not a period of this visit schedule.", name=name))
-        for name in visit.outlives:
-            if name not in self.file.stops:
-                self.refuse(where, Sentence("“%(name)s” is not in stops, so outlives is not needed.", name=name))
+        for name in visit.continues_after:
+            if name not in self.file.participation_end:
+                self.refuse(
+                    where,
+                    Sentence("“%(name)s” is not in participation_end, so continues_after is not needed.", name=name),
+                )
         self.ascending(where, visit.reminders_hours or ())
         for name, window in visit.windows.items():
             self.window(where, visit, name, window)
-        if visit.otherwise:
-            self.require_known(where, visit.otherwise.anchor)
-            for name, window in visit.otherwise.windows.items():
+        if visit.alternative:
+            self.require_known(where, visit.alternative.anchor)
+            for name, window in visit.alternative.windows.items():
                 self.window(where, visit, name, window)
         if visit.series:
             self.series(where, visit, visit.series)
@@ -236,8 +242,8 @@ class _ScheduleCheck:
 
     def series(self, where: str, visit: VisitFile, series: SeriesFile) -> None:
         """Check the recurrence of a visit."""
-        if visit.otherwise:
-            self.refuse(where, Sentence("A recurring visit cannot use “otherwise”."))
+        if visit.alternative:
+            self.refuse(where, Sentence("A recurring visit cannot use “alternative”."))
         if visit.numbers and len(visit.numbers) > 1:
             self.refuse(where, Sentence("A recurring visit uses exactly one number of its anchor."))
         if series.last < series.first:
@@ -372,10 +378,10 @@ def _visit(entry: VisitFile) -> Visit:
         else None,
         not_before=entry.not_before,
         not_during=entry.not_during,
-        outlives=entry.outlives,
+        continues_after=entry.continues_after,
         rank=entry.rank,
         reminders=None if hours is None else tuple(60 * hour for hour in hours),
-        otherwise=AlternativeVisit(entry.otherwise.anchor, _windows(entry.otherwise.windows))
-        if entry.otherwise
+        alternative=AlternativeVisit(entry.alternative.anchor, _windows(entry.alternative.windows))
+        if entry.alternative
         else None,
     )

@@ -16,7 +16,7 @@ Days = Annotated[int, Field(ge=-400, le=4000)]
 
 
 class PointFile(FilePart):
-    """A day told by an anchor: ``days`` after its ``number``."""
+    """A day counted from an anchor: ``days`` after its ``number``."""
 
     anchor: Name
     number: int = Field(0, ge=0, description="0 for an anchor that happens once")
@@ -24,7 +24,7 @@ class PointFile(FilePart):
 
 
 class ProjectionFile(FilePart):
-    """How later numbers of an anchor follow from the last known one while nobody recorded them."""
+    """How later numbers of an anchor follow from the last known one while none is recorded."""
 
     every: int = Field(gt=0, le=366)
     unit: Literal["days", "working_days"] = "days"
@@ -82,7 +82,7 @@ class SeriesFile(FilePart):
     since: str = Field("", description="Only from the first anchor of this kind on")
 
 
-class OtherwiseFile(FilePart):
+class AlternativeVisitFile(FilePart):
     """Where the visit stands until its own anchor is known."""
 
     anchor: Name
@@ -90,7 +90,7 @@ class OtherwiseFile(FilePart):
 
 
 class VisitFile(FilePart):
-    """One visit. ``anchor`` is an anchor, or a period: then it begins anew at each start and ends with the period."""
+    """One visit. ``anchor`` is an anchor, or a period: then it begins again at each start and ends with the period."""
 
     id: Name
     anchor: Name
@@ -99,10 +99,10 @@ class VisitFile(FilePart):
     series: SeriesFile | None = None
     not_before: str = Field("", description="Its windows open on this anchor's day at the earliest")
     not_during: tuple[Name, ...] = Field((), description="It is not expected during these periods")
-    outlives: tuple[Name, ...] = Field((), description="Stops that do not end it")
+    continues_after: tuple[Name, ...] = Field((), description="Stops that do not end it")
     rank: int = Field(9, ge=1, le=9, description="Who is served first when planned days are equally near")
     reminders_hours: tuple[Annotated[int, Field(ge=0)], ...] | None = None
-    otherwise: OtherwiseFile | None = None
+    alternative: AlternativeVisitFile | None = None
 
 
 class TimesFile(FilePart):
@@ -133,7 +133,7 @@ class RiskFile(FilePart):
     end: PointFile
 
 
-class CalendarFile(FilePart):
+class VisitScheduleFile(FilePart):
     """Who is asked what and when."""
 
     times: TimesFile
@@ -142,7 +142,7 @@ class CalendarFile(FilePart):
         {}, description="Instrument -> days that must lie between two answers"
     )
     holidays: str = Field("", description="Country (CN) whose public holidays are no working days; empty for none")
-    stops: tuple[Name, ...] = Field((), description="Anchors after which nothing more is expected")
+    participation_end: tuple[Name, ...] = Field((), description="Anchors after which nothing more is expected")
     risk: RiskFile | None = None
     baseline: str = Field("", description="The visit whose form later ones are compared with")
     exposures: dict[str, ExposureFile] = Field({}, description="Facts that follow from doses")

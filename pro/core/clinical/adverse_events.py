@@ -122,12 +122,12 @@ def suggested_terms(terms: TermList, suspects: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(term for key in suspects for term in terms.suggested.get(key, ())))
 
 
-def report_deadline(known_at: datetime, hours: int) -> datetime:
+def report_deadline(awareness_time: datetime, hours: int) -> datetime:
     """Return the time by which a serious adverse event must be reported.
 
-    ``known_at``: awareness time. ``hours``: ``TermList.report_hours``.
+    ``awareness_time``: awareness time. ``hours``: ``TermList.report_hours``.
     """
-    return known_at + timedelta(hours=hours)
+    return awareness_time + timedelta(hours=hours)
 
 
 def compare_reports_with_events(

@@ -35,13 +35,13 @@ class StoppingRule:
 
     of: int
     treated: str
-    grade: int
+    ctcae_grade: int
     steps: tuple[StoppingStep, ...]
     decision: str
     decision_days: int
     endoscopy_days: int
     demonstration: bool
-    terms: tuple[str, ...] = ()
+    ctcae_terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,6 @@ def stopping_state(rule: StoppingRule, treated: Sequence[Counts], unplaced: Sequ
     return StoppingState(len(treated), treated.count("yes"), treated.count("unknown") + outside, outside, tuple(steps))
 
 
-def endoscopy_overdue_from(rule: StoppingRule, asked_on: date) -> date:
-    """Return the first day on which an endoscopy requested on ``asked_on`` is overdue."""
-    return asked_on + timedelta(days=rule.endoscopy_days + 1)
+def endoscopy_overdue_from(rule: StoppingRule, requested_on: date) -> date:
+    """Return the first day on which an endoscopy requested on ``requested_on`` is overdue."""
+    return requested_on + timedelta(days=rule.endoscopy_days + 1)

@@ -51,7 +51,7 @@ class Item:
 
     id: str
     kind: Kind
-    recall: str
+    recall_period: str
     codes: tuple[int, ...] = ()
     ordinal_codes: tuple[int, ...] = ()
     minimum: Decimal | None = None
@@ -222,7 +222,7 @@ class Licence:
 class Words:
     """The wording of an instrument in one language; ``checksum`` (SHA-256 hex) identifies it.
 
-    ``minutes``: time that a form takes. ``recalls``: recall period -> its text. ``staff_title``: name for staff.
+    ``minutes``: time that a form takes. ``recall_periods``: recall period -> its text. ``staff_title``: name for staff.
     """
 
     instrument: str
@@ -233,7 +233,7 @@ class Words:
     licence: Licence
     title: str
     minutes: int
-    recalls: Mapping[str, str]
+    recall_periods: Mapping[str, str]
     items: Mapping[str, ItemWords]
     checksum: str = ""
     staff_title: str = ""

@@ -54,7 +54,7 @@ def store_words(words: Words) -> dict[str, Any]:
         "licence": asdict(words.licence) | {"languages": list(words.licence.languages)},
         "title": words.title,
         "minutes": words.minutes,
-        "recalls": dict(words.recalls),
+        "recall_periods": dict(words.recall_periods),
         "items": items,
         "checksum": words.checksum,
     }

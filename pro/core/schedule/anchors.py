@@ -92,20 +92,22 @@ class AnchorProblem:
 
 
 def find_anchor_problems(
-    calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None = None
+    visit_schedule: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None = None
 ) -> tuple[AnchorProblem, ...]:
     """Return every contradiction in ``anchors``.
 
     ``today``: the participant's date; None skips the checks that need it.
     """
-    return tuple(_problems(calendar, anchors, today))
+    return tuple(_problems(visit_schedule, anchors, today))
 
 
-def _problems(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None) -> Iterator[AnchorProblem]:
+def _problems(
+    visit_schedule: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None
+) -> Iterator[AnchorProblem]:
     """Yield every contradiction, anchor by anchor."""
     seen: set[tuple[str, int]] = set()
     for anchor in anchors:
-        kind = calendar.anchors.get(anchor.kind)
+        kind = visit_schedule.anchors.get(anchor.kind)
         if kind is None:
             yield AnchorProblem("unknown", anchor)
             continue
@@ -122,11 +124,11 @@ def _problems(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: da
             yield AnchorProblem("too_far", anchor)
         if today is not None and today - anchor.on > BACK_AT_MOST:
             yield AnchorProblem("long_ago", anchor)
-        yield from _order_problems(calendar, kind, anchor, anchors)
+        yield from _order_problems(visit_schedule, kind, anchor, anchors)
 
 
 def _order_problems(
-    calendar: VisitSchedule, kind: AnchorKind, anchor: DatedAnchor, anchors: Sequence[DatedAnchor]
+    visit_schedule: VisitSchedule, kind: AnchorKind, anchor: DatedAnchor, anchors: Sequence[DatedAnchor]
 ) -> Iterator[AnchorProblem]:
     """Yield the contradictions between ``anchor`` and the dates other_kind other anchors."""
     for name in kind.after:
@@ -148,24 +150,24 @@ def _order_problems(
     if kind.needs and not any(other.kind in kind.needs and other.on <= anchor.on for other in anchors):
         yield AnchorProblem("needs", anchor, kind.needs[0])
     for other in anchors:
-        other_kind = calendar.anchors.get(other.kind)
+        other_kind = visit_schedule.anchors.get(other.kind)
         if other_kind is not None and other_kind.last and not anchor.planned and anchor.on > other.on:
             yield AnchorProblem("after_last", anchor, other.kind, other.number, other.on)
 
 
-def resolve_days(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], working: WorkingDays) -> Days:
+def resolve_days(visit_schedule: VisitSchedule, anchors: Sequence[DatedAnchor], working: WorkingDays) -> Days:
     """Return every known or derivable day as kind -> number -> day.
 
     Days are recorded, projected (docs/domain.md 6: fractions on working days, cycles every three weeks) or assumed by
     default (end of radiotherapy = last fraction). Of two records for one kind and number the later in ``anchors``
     counts.
     """
-    days: dict[str, dict[int, ResolvedDay]] = {name: {} for name in calendar.anchors}
+    days: dict[str, dict[int, ResolvedDay]] = {name: {} for name in visit_schedule.anchors}
     for anchor in anchors:
         if anchor.kind in days:
             days[anchor.kind][anchor.number] = ResolvedDay(anchor.on, PLANNED if anchor.planned else ACTUAL)
     recorded: Days = {name: dict(numbers) for name, numbers in days.items()}
-    for name, kind in calendar.anchors.items():
+    for name, kind in visit_schedule.anchors.items():
         for number, point in kind.defaults:
             day = day_of(days, point)
             if number not in days[name] and day is not None:
@@ -207,15 +209,15 @@ def is_exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
     return False if coming is not None and coming > today else None
 
 
-def facts_from_anchors(calendar: VisitSchedule, anchors: Sequence[DatedAnchor]) -> dict[str, str]:
+def facts_from_anchors(visit_schedule: VisitSchedule, anchors: Sequence[DatedAnchor]) -> dict[str, str]:
     """Return the facts that anchors set, each by its latest record.
 
     Of records on one day, the kind that is listed last in the schedule counts.
     """
-    position = {name: number for number, name in enumerate(calendar.anchors)}
+    position = {name: number for number, name in enumerate(visit_schedule.anchors)}
     found: dict[str, str] = {}
     for anchor in sorted(anchors, key=lambda anchor: (anchor.on, position.get(anchor.kind, 0), anchor.number)):
-        kind = calendar.anchors.get(anchor.kind)
+        kind = visit_schedule.anchors.get(anchor.kind)
         if kind is not None and not anchor.planned:
             found.update(kind.sets)
     return found

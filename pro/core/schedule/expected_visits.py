@@ -93,7 +93,7 @@ def local_hour_in_utc(day: date, hour: time, zone: ZoneInfo) -> datetime:
 
 
 def list_expected_visits(
-    calendar: VisitSchedule, anchors: Sequence[DatedAnchor], time_zone: str, working: WorkingDays = NO_DAYS_OFF
+    visit_schedule: VisitSchedule, anchors: Sequence[DatedAnchor], time_zone: str, working: WorkingDays = NO_DAYS_OFF
 ) -> tuple[ExpectedVisit, ...]:
     """Return all expected forms of a participant, in order of opening.
 
@@ -101,13 +101,13 @@ def list_expected_visits(
     effort, and no window closes before it opens. ``form_matching.match_forms`` decides which of them an answered form
     serves.
     """
-    days = resolve_days(calendar, anchors, working)
-    periods = {name: period_parts(days, period) for name, period in calendar.periods.items()}
+    days = resolve_days(visit_schedule, anchors, working)
+    periods = {name: period_parts(days, period) for name, period in visit_schedule.periods.items()}
     found = [
         one
-        for visit in calendar.visits
+        for visit in visit_schedule.visits
         for occurrence in _occurrences(visit, days, periods)
-        for one in _visits_of_occurrence(calendar, visit, occurrence, days, periods, ZoneInfo(time_zone))
+        for one in _visits_of_occurrence(visit_schedule, visit, occurrence, days, periods, ZoneInfo(time_zone))
     ]
     return tuple(sorted(found, key=lambda one: (one.opens, one.due, one.rank)))
 
@@ -132,26 +132,26 @@ def visit_status(one: ExpectedVisit, now: datetime) -> VisitStatus:
 
 
 def is_in_risk_period(
-    calendar: VisitSchedule, anchors: Sequence[DatedAnchor], on: date, working: WorkingDays = NO_DAYS_OFF
+    visit_schedule: VisitSchedule, anchors: Sequence[DatedAnchor], on: date, working: WorkingDays = NO_DAYS_OFF
 ) -> bool:
     """Return True on days on which one missed check-in is enough for a call task.
 
     In the shipped plan: from fraction 11 to 8 weeks after the last fraction (docs/domain.md 6, rule 4).
     """
-    if calendar.risk is None:
+    if visit_schedule.risk is None:
         return False
-    days = resolve_days(calendar, anchors, working)
-    start, end = day_of(days, calendar.risk.start), day_of(days, calendar.risk.end)
+    days = resolve_days(visit_schedule, anchors, working)
+    start, end = day_of(days, visit_schedule.risk.start), day_of(days, visit_schedule.risk.end)
     return start is not None and start.on <= on and (end is None or on <= end.on)
 
 
 def _occurrences(visit: Visit, days: Days, periods: Mapping[str, Sequence[PeriodPart]]) -> Iterator[_Occurrence]:
     """Yield every occurrence of ``visit``; those of its alternative if it has no start day."""
     starts = list(_start_days(visit, days, periods))
-    if not starts and visit.otherwise is not None:
-        dated = first_day(days, visit.otherwise.anchor)
+    if not starts and visit.alternative is not None:
+        dated = first_day(days, visit.alternative.anchor)
         if dated is not None:
-            yield _Occurrence(visit.id, 0, dated.on, dated.basis, visit.otherwise.windows)
+            yield _Occurrence(visit.id, 0, dated.on, dated.basis, visit.alternative.windows)
         return
     for name, number, dated, end in starts:
         if visit.series is None:
@@ -195,7 +195,7 @@ def _recurrences(series: VisitSeries, start: date, end: date | None, days: Days)
 
 
 def _visits_of_occurrence(
-    calendar: VisitSchedule,
+    visit_schedule: VisitSchedule,
     visit: Visit,
     occurrence: _Occurrence,
     days: Days,
@@ -204,7 +204,11 @@ def _visits_of_occurrence(
 ) -> Iterator[ExpectedVisit]:
     """Yield the expected forms of one occurrence, with windows cut at stops and periods."""
     earliest = first_day(days, visit.not_before) if visit.not_before else None
-    stops = [day.on for kind in calendar.stops if kind not in visit.outlives and (day := first_day(days, kind))]
+    stops = [
+        day.on
+        for kind in visit_schedule.participation_end
+        if kind not in visit.continues_after and (day := first_day(days, kind))
+    ]
     for window in occurrence.windows:
         due = occurrence.on + timedelta(days=window.due)
         if window.numbers and occurrence.number not in window.numbers:
@@ -216,11 +220,11 @@ def _visits_of_occurrence(
         opens = occurrence.on + timedelta(days=window.opens)
         if earliest is not None:
             opens = min(max(opens, earliest.on), due)
-        opens_at = local_hour_in_utc(opens, calendar.times.opens, zone)
+        opens_at = local_hour_in_utc(opens, visit_schedule.times.opens, zone)
         # A clock change may put two times of the schedule in reverse order.
-        due_at = max(opens_at, local_hour_in_utc(due, calendar.times.due, zone))
+        due_at = max(opens_at, local_hour_in_utc(due, visit_schedule.times.due, zone))
         closes_at = max(
-            due_at, local_hour_in_utc(occurrence.on + timedelta(days=window.closes), calendar.times.closes, zone)
+            due_at, local_hour_in_utc(occurrence.on + timedelta(days=window.closes), visit_schedule.times.closes, zone)
         )
         for stop in stops:
             closes_at = max(due_at, min(closes_at, local_hour_in_utc(stop, time.min, zone)))

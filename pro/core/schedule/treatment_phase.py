@@ -62,7 +62,7 @@ def current_phase(
     ended = _end_of_participation(calendar, given, left_on, died)
     if ended is not None:
         return ended
-    days = _days_given(calendar, given, today)
+    days = _treated_days(calendar, given, today)
     begun = _begun_phases(calendar, days)
     found = _phase(calendar, days, begun, today) if begun else TreatmentPhase(BEFORE)
     return replace(found, watch=_running_watch(calendar, given, today))
@@ -77,7 +77,7 @@ def _end_of_participation(
     calendar: VisitSchedule, given: Sequence[DatedAnchor], left_on: date | None, died: bool
 ) -> TreatmentPhase | None:
     """Return the end of participation; a death outweighs a withdrawal. None while the participant takes part."""
-    stops = [anchor for anchor in given if anchor.kind in calendar.stops]
+    stops = [anchor for anchor in given if anchor.kind in calendar.participation_end]
     deaths = [anchor for anchor in stops if calendar.anchors[anchor.kind].last]
     first = min(deaths or stops, key=lambda anchor: anchor.on, default=None)
     if deaths or died:
@@ -88,7 +88,7 @@ def _end_of_participation(
     return None
 
 
-def _days_given(calendar: VisitSchedule, given: Sequence[DatedAnchor], today: date) -> Days:
+def _treated_days(calendar: VisitSchedule, given: Sequence[DatedAnchor], today: date) -> Days:
     """Return kind -> number -> day of what was given, with the days that the plan takes for granted.
 
     An end without a record of its own (the last fraction ends radiotherapy) counts from the day after.

@@ -128,7 +128,7 @@ def _nominal_days(calendar: VisitSchedule) -> dict[VisitKey, date]:
     in_periods = {name for period in calendar.periods.values() for name in (*period.starts, *period.ends)}
     for name, kind in calendar.anchors.items():
         days = resolve_days(calendar, anchors, NO_DAYS_OFF)
-        if days[name] or name in calendar.stops or name in in_periods or (anchors and name not in begins):
+        if days[name] or name in calendar.participation_end or name in in_periods or (anchors and name not in begins):
             continue
         last = max((day.on for known in days.values() for day in known.values()), default=None)
         on = last + NOMINAL_GAP if last else NOMINAL_START

@@ -248,7 +248,7 @@ def _expand_contraction(piece: str, before: list[str], lexicon: Lexicon) -> tupl
 
 
 def _is_readable(text: str, source: str, lexicon: Lexicon) -> bool:
-    """Return False for a text that only a person can judge.
+    """Return False for a text that only a person can assess.
 
     Such texts are empty, a recording or picture, in another script, or broken.
     """

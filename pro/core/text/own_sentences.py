@@ -1,4 +1,4 @@
-"""Our own sentences in a text: what a participant quotes of us says nothing about the participant (docs/domain.md 5).
+"""Sentences of this system that a participant quotes: they say nothing about the participant (docs/domain.md 5).
 
 A reaction ("Liked “…”") or a quoted reply holds a question, an option, an advice or a message of ours. Questions and
 messages are taken out wherever they stand; an option only where it is quoted, because it may be the report itself.
@@ -24,7 +24,7 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class OwnSentences:
-    """Our sentences as rows of words: all of them, and those that are told by their first words anywhere."""
+    """Sentences of this system as rows of words: all, and those that are known by their first words anywhere."""
 
     quoted: frozenset[Row] = frozenset()
     anywhere: dict[Row, tuple[Row, ...]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class OwnSentences:
         return bool(self.quoted)
 
     def take_out(self, text: ClauseText) -> ClauseText:
-        """Return ``text`` without our sentences; what was beside them are two sentences."""
+        """Return ``text`` without sentences of this system; what was beside them are two sentences."""
         gone = self._quoted_places(text)
         tokens = tuple(text.tokens)
         place, last = 0, len(tokens) - KEY

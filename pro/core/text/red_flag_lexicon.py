@@ -154,7 +154,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FlagClass:
-    """A class of red flags. ``level``: the loudest of its frames.
+    """A class of red flags. ``level``: the highest of its frames.
 
     ``near``: the level of "almost"; ``resolved``: the level of what is over; None: the word lowers nothing.
     ``overrides``: the classes that are not loud beside it. ``priority``: which class's advice comes first.
@@ -210,7 +210,7 @@ class Lexicon:
     _frames_of: dict[int, tuple[Frame, ...]] = field(default_factory=dict)
 
     def frames_of(self, concepts: int) -> tuple[Frame, ...]:
-        """Return the frames whose head a word of ``concepts`` may be, the loudest first.
+        """Return the frames whose head a word of ``concepts`` may be, the highest level first.
 
         Kept: there are no more sets of concepts than words of the lexicon.
         """

@@ -100,10 +100,10 @@ def _is_harmless(words: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> 
 def _find_hits(
     page: MarkedText, words: ClauseText, lexicon: Lexicon, silenced: Set[str] = frozenset()
 ) -> list[RedFlagHit]:
-    """Return the loudest hit of each class and status, in the order of the text.
+    """Return the hit of the highest level of each class and status, in the order of the text.
 
-    What is said again, after a class was affirmed at its loudest, is not looked at. Classes in ``silenced`` are not
-    loud, unless the writer speaks of himself: who reports a death may be ill as well.
+    What is said again, after a class was affirmed at its highest level, is not looked at. Classes in ``silenced`` are
+    not loud, unless the writer speaks of himself: who reports a death may be ill as well.
     """
     found: dict[tuple[str, Status], tuple[Level, int, Frame]] = {}
     settled: dict[str, Level] = {}
@@ -133,7 +133,7 @@ def _find_hits(
 def _matches(page: MarkedText, lexicon: Lexicon, settled: Mapping[str, Level]) -> Iterator[tuple[int, Frame, bool]]:
     """Yield the spot of each head, its frame, and whether the frame holds only by what is denied beside it.
 
-    Frames no louder than their class is in ``settled`` are left out.
+    Frames of no higher level than their class in ``settled`` are left out.
     """
     possible: dict[int, tuple[int, list[Frame]]] = {}
     spots, heads = page.spots, lexicon.heads
@@ -206,7 +206,7 @@ def _around(page: MarkedText, near: Sequence[int], place: int) -> tuple[_Around,
 
 
 def _matching_frames(around: _Around, frames: Sequence[Frame]) -> tuple[Frame, ...]:
-    """Return the frames that the concepts around a head make: of each class the loudest, which comes first."""
+    """Return the frames that the concepts around a head make: of each class the highest level, which comes first."""
     head, before, after, beside = around
     inside = head | before | after
     wide = inside | beside

@@ -16,7 +16,7 @@ from pro.core.text.phrasebook import simplify
 StopRequest = Literal["stop", "possible", ""]
 
 _CLAUSE_END = re.compile(r"(?:[\n.!?;,:…—~()\[\]{}<>|/。！？；，：、（）【】《》]|-{2,}|\s-\s?)+")
-# Our own messages name the word.
+# Messages of this system name the word.
 _OURS = re.compile(
     r"reply [\"'“‘]?stop[\"'”’]? to get no more(?: messages)?|不想再收到(?:短信)?请?回复[\"“‘「]?退订[\"”’」]?"
 )

@@ -119,7 +119,7 @@ def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> 
         try:
             outcome = rule.when.evaluate(facts)
         except Exception:
-            # A fault in one rule must not silence the others.
+            # A fault in one rule must not stop the others.
             failed.append(rule.id)
             outcome = None
         outcomes[rule.id] = outcome is True if rule.two_valued else outcome

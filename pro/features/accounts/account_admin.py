@@ -201,7 +201,7 @@ def list_rights_changes(work: UnitOfWork, at_most: int = 200) -> Sequence[Rights
     return [
         RightsChange(
             event.at,
-            names.get(("staff", event.actor_id), "") if event.actor == "staff" else "",
+            names.get((StaffMember.__tablename__, event.actor_id), "") if event.actor == "staff" else "",
             event.action,
             names.get((event.subject, event.subject_id), ""),
             _role_in(event.old),
@@ -219,9 +219,10 @@ def _subject_names(work: UnitOfWork, events: Sequence[AuditEntry]) -> Mapping[tu
     """
     found: dict[tuple[str, int | None], str] = {}
     acting = {event.actor_id for event in events if event.actor == "staff"}
-    for table, model in (("staff", StaffMember), ("staff_invitation", StaffInvitation)):
+    for model in (StaffMember, StaffInvitation):
+        table = model.__tablename__
         wanted = {event.subject_id for event in events if event.subject == table}
-        wanted |= acting if table == "staff" else set()
+        wanted |= acting if model is StaffMember else set()
         for number, name in work.session.execute(select(model.id, model.name).where(model.id.in_(wanted))):
             found[table, number] = name
     return found

@@ -42,7 +42,7 @@ def request_reset(work: UnitOfWork, email: str, network: str) -> Allowance:
         attempt_limits.count_failure(work, KIND, by_network)
         attempt_limits.count_failure(work, KIND, by_email)
     if allowed.until is None and of_email.until is None:
-        work.session.add(PasswordReset(email_sealed=work.vault.seal(email), asked_at=work.now))
+        work.session.add(PasswordReset(email_sealed=work.vault.seal(email), requested_at=work.now))
     return allowed
 
 

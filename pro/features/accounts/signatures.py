@@ -98,7 +98,7 @@ def sign(
     )
     row.digest = _digest(row, content, shapes)
     work.session.add(row)
-    work.record("signature.given", row, participant_id=participant_id, new={"meaning": meaning, "digest": row.digest})
+    work.record("signature.signed", row, participant_id=participant_id, new={"meaning": meaning, "digest": row.digest})
     return row
 
 

@@ -32,9 +32,17 @@ SEEN_INTERVAL = timedelta(minutes=1)
 RESET_KEY_PREFIX = "staff_reset:"
 
 _OWN = {"own_account"}
-_READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
-_READ |= {"see_inbox", "see_events", "see_ulcers", "see_cohort"}
-_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
+_READ = _OWN | {
+    "see_to_do_list",
+    "see_alert",
+    "see_participants",
+    "see_dates",
+    "see_answers",
+    "see_roster",
+    "see_test_alert",
+}
+_READ |= {"see_inbox", "see_adverse_events", "see_ulcers", "see_study_overview"}
+_ACT = {"acknowledge", "note", "see_identity", "confirm_test_alert", "log_call", "enter_answers", "verify_answers"} | {
     "set_dates",
     "set_reason",
     "reply_text",
@@ -60,9 +68,10 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
     "monitor": frozenset(_READ | _AUDIT | {"ask_query"}),
     "statistician": frozenset(
-        _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
+        _OWN
+        | {"see_participants", "see_dates", "see_answers", "see_adverse_events", "see_ulcers", "see_study_overview"}
     ),
-    "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
+    "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_test_alert", "see_audit", "manage_staff"}),
 }
 # Roles with one of these rights need a second factor if the setting requires it: they see identities, or give access
 # to others.
@@ -229,7 +238,7 @@ def start_session(work: UnitOfWork, staff: StaffMember, device: str) -> SignInRe
     )
     work.session.add(session)
     work.actor = Actor("staff", staff.id, staff.role, staff.name)
-    work.record("staff.password_given" if staff.otp_sealed else "staff.signed_in", staff)
+    work.record("staff.password_correct" if staff.otp_sealed else "staff.signed_in", staff)
     return SignInResult(staff=staff, secret=secret, entry=StaffLogin(staff, session))
 
 
@@ -251,7 +260,7 @@ def read_session(work: UnitOfWork, secret: str | None, *, touch: bool = True) ->
         raise SignInNeeded("none")
     staff, found = row
     if found.ended_at is not None or staff.disabled_at is not None:
-        raise SignInNeeded("role" if found.ended_why == "role" else "ended", staff_id=staff.id)
+        raise SignInNeeded("role" if found.end_reason == "role" else "ended", staff_id=staff.id)
     if work.now - found.made_at > timedelta(hours=SESSION_HOURS):
         raise SignInNeeded("ended", staff_id=staff.id)
     if work.now - found.seen_at > _idle_limit(work, found):
@@ -325,7 +334,7 @@ def end_session(work: UnitOfWork, staff_id: int, session_id: int) -> bool:
 def end_sessions(work: UnitOfWork, staff_id: int, why: str = "elsewhere", *, except_id: int = 0) -> int:
     """End all sessions of a staff member except ``except_id``; return their number.
 
-    ``why``: one of the reasons of StaffSession.ended_why.
+    ``why``: one of the reasons of StaffSession.end_reason.
     """
     return _end_matching_sessions(work, why, StaffSession.staff_id == staff_id, StaffSession.id != except_id)
 
@@ -334,7 +343,7 @@ def _end_matching_sessions(work: UnitOfWork, why: str, *which: ColumnElement[boo
     """End the open sessions that match ``which``; return their number."""
     ended = list(work.session.scalars(select(StaffSession).where(*which, StaffSession.ended_at.is_(None))))
     for found in ended:
-        found.ended_at, found.ended_why = work.now, why
+        found.ended_at, found.end_reason = work.now, why
         work.record("staff.signed_out", found)
     return len(ended)
 

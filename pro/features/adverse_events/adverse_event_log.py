@@ -31,13 +31,13 @@ class AdverseEventRow:
 
     id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     term: str
     english: str
     other_term: str
     grade: int
-    onset_on: date
-    ended_on: date | None
+    onset_date: date
+    end_date: date | None
     attribution: tuple[str, ...]
     serious: bool
     report_by: datetime | None
@@ -78,7 +78,7 @@ class UnrecordedReport:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     alert_id: int
     suspected: str
     on: date
@@ -97,16 +97,16 @@ class DiscordanceReport:
 class UnreportedEvent:
     """A serious adverse event that is not reported yet.
 
-    ``grade``: the newest grade that a clinician assigned. ``known_at``: the awareness time, when the event was first
-    known to be serious.
+    ``grade``: the newest grade that a clinician assigned. ``awareness_time``: the awareness time, when the event was
+    first known to be serious.
     """
 
     event_id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     term: str
     grade: int
-    known_at: datetime
+    awareness_time: datetime
     report_by: datetime
 
 
@@ -126,8 +126,8 @@ def adverse_event_rows(work: UnitOfWork, language: str, participant_id: int | No
         for event, person in found
         if event.id in graded
     ]
-    rows.sort(key=lambda row: (row.onset_on, row.id), reverse=True)
-    return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.ended_on is not None))
+    rows.sort(key=lambda row: (row.onset_date, row.id), reverse=True)
+    return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.end_date is not None))
 
 
 def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list[TimelineSpan]:
@@ -136,12 +136,12 @@ def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list
     Runs two queries.
     """
     query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id)
-    events = list(work.session.scalars(query.order_by(AdverseEvent.onset_on, AdverseEvent.id)))
+    events = list(work.session.scalars(query.order_by(AdverseEvent.onset_date, AdverseEvent.id)))
     graded = _gradings_by_event(work, [event.id for event in events])
     return [
         TimelineSpan(
-            event.onset_on,
-            event.ended_on,
+            event.onset_date,
+            event.end_date,
             event_name(work, event, language),
             _grades_by_day(graded[event.id]),
             event.id,
@@ -163,7 +163,7 @@ def adverse_event_page(work: UnitOfWork, event_id: int, language: str) -> Advers
     if event is None or not rows:
         raise NotFound("adverse_event")
     query = select(Grading).where(Grading.adverse_event_id == event_id).order_by(Grading.id.desc())
-    return AdverseEventPage(rows[0], event.term, _grading_rows(work, list(work.session.scalars(query)), language))
+    return AdverseEventPage(rows[0], event.ctcae_term, _grading_rows(work, list(work.session.scalars(query)), language))
 
 
 def case_gradings(work: UnitOfWork, case_key: str, language: str) -> list[GradingRow]:
@@ -181,7 +181,7 @@ def suggested_terms(work: UnitOfWork, case_key: str) -> list[str]:
 
 def event_name(work: UnitOfWork, event: AdverseEvent, language: str) -> str:
     """Return the name of an event in ``language``, or its free text for an unlisted term."""
-    return privacy.visible_reason(work, event.other_term) or _term_words(work, event.term, language).name
+    return privacy.visible_reason(work, event.other_term) or _term_words(work, event.ctcae_term, language).name
 
 
 def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
@@ -199,7 +199,7 @@ def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
         [
             UnrecordedReport(
                 one.participant_id,
-                people[one.participant_id].study_number,
+                people[one.participant_id].participant_number,
                 one.alert_id,
                 work.catalogue.plan_words[people[one.participant_id].plan, language].suspects.get(one.suspects, ""),
                 one.on,
@@ -230,15 +230,15 @@ def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEv
     due = []
     for event, person, rows in found.values():
         # An event that was serious once must be reported, even if later gradings are not serious.
-        known = min(row.known_at for row in rows if row.serious and row.known_at)
+        known = min(row.awareness_time for row in rows if row.serious and row.awareness_time)
         due.append(
             UnreportedEvent(
                 event_id=event.id,
                 participant_id=person.id,
-                study_number=person.study_number,
+                participant_number=person.participant_number,
                 term=event_name(work, event, language),
-                grade=rows[-1].grade or 0,
-                known_at=known,
+                grade=rows[-1].ctcae_grade or 0,
+                awareness_time=known,
                 report_by=pure.report_deadline(known, work.catalogue.terms.report_hours),
             )
         )
@@ -249,8 +249,8 @@ def _grades_by_day(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
     """Return (first day, grade) for each change of the grade."""
     found: list[tuple[date, int]] = []
     for row in pure.current_grades(rows):
-        if row.from_on and row.grade and (not found or found[-1][1] != row.grade):
-            found.append((row.from_on, row.grade))
+        if row.from_on and row.ctcae_grade and (not found or found[-1][1] != row.ctcae_grade):
+            found.append((row.from_on, row.ctcae_grade))
     return tuple(found)
 
 
@@ -283,15 +283,17 @@ def _recorded_events(work: UnitOfWork) -> list[RecordedEvent]:
     for event in events:
         rows = graded.get(event.id, [])
         standing = pure.current_grades(rows)
-        severe = [row.from_on for row in standing if row.from_on and row.grade and row.grade >= pure.SEVERE_GRADE]
+        severe = [
+            row.from_on for row in standing if row.from_on and row.ctcae_grade and row.ctcae_grade >= pure.SEVERE_GRADE
+        ]
         sources = frozenset(row.source for row in rows if row.source)
         found.append(
             RecordedEvent(
                 event.participant_id,
                 event.id,
-                event.term,
-                event.onset_on,
-                event.ended_on,
+                event.ctcae_term,
+                event.onset_date,
+                event.end_date,
                 min(severe, default=None),
                 sources,
             )
@@ -323,18 +325,18 @@ def _event_row(
     language: str,
 ) -> AdverseEventRow:
     last = graded[-1]
-    serious = [row.known_at for row in graded if row.serious and row.known_at]
-    term = work.catalogue.terms.terms.get(event.term)
+    serious = [row.awareness_time for row in graded if row.serious and row.awareness_time]
+    term = work.catalogue.terms.terms.get(event.ctcae_term)
     return AdverseEventRow(
         id=event.id,
         participant_id=person.id,
-        study_number=person.study_number,
-        term=_term_words(work, event.term, language).name,
-        english=term.english if term else event.term,
+        participant_number=person.participant_number,
+        term=_term_words(work, event.ctcae_term, language).name,
+        english=term.english if term else event.ctcae_term,
         other_term=privacy.visible_reason(work, event.other_term),
-        grade=last.grade or 0,
-        onset_on=event.onset_on,
-        ended_on=event.ended_on,
+        grade=last.ctcae_grade or 0,
+        onset_date=event.onset_date,
+        end_date=event.end_date,
         attribution=tuple(last.attribution),
         serious=bool(serious),
         report_by=pure.report_deadline(min(serious), work.catalogue.terms.report_hours) if serious else None,
@@ -348,8 +350,8 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
     found = []
     for row in rows:
         event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
-        words = _term_words(work, event.term, language) if event else TermWords("", {})
-        term = work.catalogue.terms.terms.get(event.term) if event else None
+        words = _term_words(work, event.ctcae_term, language) if event else TermWords("", {})
+        term = work.catalogue.terms.terms.get(event.ctcae_term) if event else None
         signed: Signature | None = next(iter(signatures.list_signatures(work, row)), None)
         found.append(
             GradingRow(
@@ -357,7 +359,7 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
                 name=signed.name if signed else names.get(row.staff_id, ""),
                 term=event_name(work, event, language) if event else "",
                 english=term.english if term else "",
-                meaning=words.grades.get(row.grade or 0, ""),
+                meaning=words.grades.get(row.ctcae_grade or 0, ""),
                 digest=signed.digest if signed else "",
                 holds=signed is not None
                 and signatures.is_content_unchanged(

@@ -29,16 +29,16 @@ SIGNED_SHAPES: SignedShapes = {
         "source",
         "event",
         "terms",
-        "term",
+        "ctcae_term",
         "other_term",
         "onset",
-        "grade",
+        "ctcae_grade",
         "from",
         "attribution",
         "serious",
         "not_serious",
-        "known_at",
-        "action",
+        "awareness_time",
+        "action_taken",
         "none_reason",
     )
 }
@@ -49,17 +49,17 @@ class GradingDraft:
     """The content of a grading before it is signed.
 
     ``event_id``: a recorded event, which gets a new grade from the day ``from_on``. ``term``, ``other_term`` and
-    ``onset_on`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why
+    ``onset_date`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why
     there is no event, one of NO_EVENT; ``action`` then explains it.
     """
 
     term: str = ""
     other_term: str = ""
-    onset_on: date | None = None
+    onset_date: date | None = None
     grade: int | None = None
     attribution: tuple[str, ...] = ()
     serious: bool | None = None
-    known_at: datetime | None = None
+    awareness_time: datetime | None = None
     action: str = ""
     event_id: int | None = None
     from_on: date | None = None
@@ -93,7 +93,7 @@ def newest_grading_id(work: UnitOfWork, participant_id: int) -> int:
 
 def ongoing_events(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
     """Return a participant's events without an end date, oldest first."""
-    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.ended_on.is_(None))
+    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.end_date.is_(None))
     return list(work.session.scalars(query.order_by(AdverseEvent.id)))
 
 
@@ -155,7 +155,12 @@ def sign_grading(
     work.session.flush()
     content = signed_content(row, event)
     signatures.sign(work, confirmed, "assessed", row, content, SIGNED_SHAPES, participant_id=participant.id)
-    new = {"grade": row.grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
+    new = {
+        "ctcae_grade": row.ctcae_grade,
+        "serious": row.serious,
+        "none_reason": row.none_reason,
+        "adverse_event": row.adverse_event_id,
+    }
     work.record("grading.signed", row, participant_id=participant.id, new=new, reason=row.not_serious)
     return GradingResult(True, row.adverse_event_id)
 
@@ -167,16 +172,16 @@ def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
         "source": row.source,
         "event": row.adverse_event_id,
         "terms": event.terms if event else "",
-        "term": event.term if event else "",
+        "ctcae_term": event.ctcae_term if event else "",
         "other_term": event.other_term if event else "",
-        "onset": event.onset_on.isoformat() if event else None,
-        "grade": row.grade,
+        "onset": event.onset_date.isoformat() if event else None,
+        "ctcae_grade": row.ctcae_grade,
         "from": row.from_on.isoformat() if row.from_on else None,
         "attribution": sorted(row.attribution),
         "serious": row.serious,
         "not_serious": row.not_serious,
-        "known_at": row.known_at.astimezone(UTC).isoformat() if row.known_at else None,
-        "action": row.action,
+        "awareness_time": row.awareness_time.astimezone(UTC).isoformat() if row.awareness_time else None,
+        "action_taken": row.action_taken,
         "none_reason": row.none_reason,
     }
 
@@ -189,18 +194,18 @@ def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
     """
     event = _get_event(work, event_id)
     work.lock(event)
-    if event.ended_on is not None:
+    if event.end_date is not None:
         return False
     person = work.session.get_one(Participant, event.participant_id)
     last = work.session.scalar(select(func.max(Grading.from_on)).where(Grading.adverse_event_id == event.id))
     why = "date_needed" if on is None else ""
     if on is not None and on > local_date(work.now, person.time_zone):
         why = "day_in_future"
-    elif on is not None and on < max(event.onset_on, last or event.onset_on):
+    elif on is not None and on < max(event.onset_date, last or event.onset_date):
         why = "end_before"
     if why or on is None:
-        raise BadData("event", fields={"ended_on": why})
-    event.ended_on = on
+        raise BadData("event", fields={"end_date": why})
+    event.end_date = on
     work.record("adverse_event.ended", event, participant_id=event.participant_id, new={"on": on.isoformat()})
     return True
 
@@ -230,7 +235,7 @@ def _get_event(work: UnitOfWork, event_id: int) -> AdverseEvent:
 def _term_of(work: UnitOfWork, draft: GradingDraft) -> Term | None:
     """Return the CTCAE term of a draft, or None if it is unknown."""
     event = work.session.get(AdverseEvent, draft.event_id) if draft.event_id else None
-    return work.catalogue.terms.terms.get(event.term if event else draft.term)
+    return work.catalogue.terms.terms.get(event.ctcae_term if event else draft.term)
 
 
 def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
@@ -241,11 +246,11 @@ def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDr
     if draft.event_id:
         event = work.session.get(AdverseEvent, draft.event_id)
         mine = event is not None and event.participant_id == participant.id
-        fields["event"] = "unknown" if not mine else "event_ended" if event and event.ended_on else ""
-        first = event.onset_on if event and mine else None
+        fields["event"] = "unknown" if not mine else "event_ended" if event and event.end_date else ""
+        first = event.onset_date if event and mine else None
         fields["from_on"] = _day_problem(draft.from_on, today, first)
         return fields
-    fields["onset_on"] = _day_problem(draft.onset_on, today, None)
+    fields["onset_date"] = _day_problem(draft.onset_date, today, None)
     if term is not None and term.specify:
         fields["other_term"] = "" if draft.other_term.strip() else "other_term"
     if len(draft.other_term) > NAME_LENGTH:
@@ -279,9 +284,9 @@ def _grade_problems(work: UnitOfWork, draft: GradingDraft) -> dict[str, str]:
         fields["serious"] = "death_is_serious"
     if draft.serious:
         fields["action"] = "" if draft.action.strip() else "action"
-        fields["known_at"] = "known_at" if draft.known_at is None else ""
-        if draft.known_at is not None and draft.known_at > work.now:
-            fields["known_at"] = "known_in_future"
+        fields["awareness_time"] = "awareness_time" if draft.awareness_time is None else ""
+        if draft.awareness_time is not None and draft.awareness_time > work.now:
+            fields["awareness_time"] = "known_in_future"
     return fields
 
 
@@ -299,20 +304,20 @@ def _find_or_record_event(
     """Return the event that a draft grades; record a new one if the draft names none."""
     if draft.event_id:
         return _get_event(work, draft.event_id)
-    if draft.onset_on is None or work.actor.id is None:
-        raise BadData("judgement", fields={"onset_on": "date_needed"})
+    if draft.onset_date is None or work.actor.id is None:
+        raise BadData("judgement", fields={"onset_date": "date_needed"})
     event = AdverseEvent(
         participant_id=participant.id,
         terms=work.catalogue.terms.id,
-        term=draft.term,
+        ctcae_term=draft.term,
         other_term=draft.other_term.strip() if work.catalogue.terms.terms[draft.term].specify else "",
-        onset_on=draft.onset_on,
+        onset_date=draft.onset_date,
         source=case_key,
         made_at=work.now,
         made_by=work.actor.id,
     )
     work.session.add(event)
-    new = {"term": event.term, "onset": draft.onset_on.isoformat(), "source": case_key}
+    new = {"ctcae_term": event.ctcae_term, "onset": draft.onset_date.isoformat(), "source": case_key}
     work.record("adverse_event.recorded", event, participant_id=participant.id, new=new)
     return event
 
@@ -324,15 +329,15 @@ def _grading_values(work: UnitOfWork, participant: Participant, draft: GradingDr
     """
     asked = draft.serious is False and seriousness.signs_of_seriousness(work, participant, draft.grade, case_key)
     if draft.none_reason:
-        return {"attribution": [], "none_reason": draft.none_reason, "action": draft.action.strip()}
+        return {"attribution": [], "none_reason": draft.none_reason, "action_taken": draft.action.strip()}
     return {
-        "grade": draft.grade,
-        "from_on": draft.from_on if draft.event_id else draft.onset_on,
+        "ctcae_grade": draft.grade,
+        "from_on": draft.from_on if draft.event_id else draft.onset_date,
         "attribution": [one for one in ATTRIBUTIONS if one in draft.attribution],
         "serious": bool(draft.serious),
-        "known_at": draft.known_at if draft.serious else None,
+        "awareness_time": draft.awareness_time if draft.serious else None,
         "not_serious": draft.not_serious.strip() if asked else "",
-        "action": draft.action.strip(),
+        "action_taken": draft.action.strip(),
     }
 
 
@@ -349,7 +354,7 @@ def _conflicting_grading(
     if row is None:
         return GradingResult(False)
     event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
-    term = event.term if event else ""
+    term = event.ctcae_term if event else ""
     typed = _grading_values(work, participant, draft, case_key)
     same = all(getattr(row, name) == value for name, value in typed.items())
     mine = row.staff_id == work.actor.id and row.source == case_key

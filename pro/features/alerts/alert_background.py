@@ -28,7 +28,7 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class RecordedTreatment:
-    """The newest of a treatment that was given: ``number`` of at most ``most``, ``days_ago`` days before today."""
+    """The newest dose or fraction: ``number`` of at most ``most``, given ``days_ago`` days before today."""
 
     title: str
     number: int
@@ -53,7 +53,7 @@ class EarlierCase:
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """A staff member who can be asked.
+    """A staff member to contact.
 
     ``phone``: in E.164, "" if none is known or the reader may not see it. ``is_reader``: the reader of the page.
     """
@@ -67,7 +67,7 @@ class Colleague:
 
 @dataclass(frozen=True, slots=True)
 class DutyNow:
-    """Who holds a place of the roster now, until when, and who holds it after that.
+    """The person on call or on backup now, until when, and the next one.
 
     ``until`` is None while no end is on the roster; ``then`` is empty where the roster has a gap after it.
     """
@@ -176,13 +176,13 @@ def _newest_doses(
 ) -> tuple[RecordedTreatment, ...]:
     """Return the newest dose of each exposure of the plan, and the newest of what is given daily."""
     words = work.catalogue.plan_words.get((plan.id, language))
-    if plan.calendar is None or words is None:
+    if plan.visit_schedule is None or words is None:
         return ()
-    kinds = plan.calendar.anchors
+    kinds = plan.visit_schedule.anchors
     daily = tuple(name for name, kind in kinds.items() if kind.projection and kind.projection.working_days)
     today = treatment_dates.local_date(work.now, participant.time_zone)
     found = []
-    for group in (*(exposure.doses for exposure in plan.calendar.exposures), daily):
+    for group in (*(exposure.doses for exposure in plan.visit_schedule.exposures), daily):
         newest = next((row for row in reversed(given) if row.kind in group), None)
         if newest is not None:
             title, most = words.anchors[newest.kind], kinds[newest.kind].most
@@ -203,7 +203,7 @@ def list_cases(work: UnitOfWork, participant: Participant, language: str, *, but
     found = []
     for rows in cases.values():
         first = rows[0]
-        is_open = any(row.resolved_at is None for row in rows)
+        is_open = any(row.closed_at is None for row in rows)
         sentence = alert_list.rule_sentence(work, participant.plan, first.rule, language, first.level)
         outcome = "" if is_open else first.disposition
         found.append(EarlierCase(first.id, Level(first.level), sentence, first.raised_at, outcome))

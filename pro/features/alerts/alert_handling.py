@@ -1,4 +1,4 @@
-"""Who holds the alerts of one source, and how they end: never without a clinician's judgement and an outcome."""
+"""Owner and closure of the alerts of one source: closed only with a clinician's assessment and an outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASON_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class AlertOwner:
-    """Who holds the alerts of a source, and since when."""
+    """The owner of the alerts of a source, and since when."""
 
     staff_id: int
     name: str
@@ -27,7 +27,7 @@ class AlertOwner:
 
 @dataclass(frozen=True, slots=True)
 class TakeOverResult:
-    """``done``: the acting person is the owner from now on. Else nothing was changed, and ``holder`` has it.
+    """The result of a takeover. ``done``: the acting person is the owner now; else ``holder`` is, as before.
 
     ``count``: number of open alerts that the page did not show, which must be read first.
     """
@@ -39,7 +39,7 @@ class TakeOverResult:
 
 @dataclass(frozen=True, slots=True)
 class ClosureResult:
-    """What came of closing. ``why``: "" it is closed; "first" another person did; "later" ``count`` new ones came.
+    """The result of closing. ``why``: "" closed; "first" closed by another person; "later" ``count`` new alerts.
 
     ``name`` ("" where they closed by themselves), ``at`` and ``disposition`` are of the closing that stands.
     """
@@ -52,7 +52,7 @@ class ClosureResult:
 
 
 def alert_owners(work: UnitOfWork, alerts: Iterable[Alert]) -> dict[str, AlertOwner]:
-    """source -> who holds it: the last who acknowledged any of its ``alerts``, or took them over after that."""
+    """Return source -> owner: who acknowledged one of its ``alerts`` last, or took them over after that."""
     last: dict[str, tuple[datetime, int]] = {}
     for alert in alerts:
         if alert.acknowledged_at and alert.acknowledged_by:
@@ -97,8 +97,8 @@ def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int, shown: Colle
 
 
 def is_assessed(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
-    """True if a clinician judged the source of ``alerts`` after the last of them that still stands was raised."""
-    standing = [alert for alert in alerts if alert.resolved_at is None and alert.superseded_at is None]
+    """Return True if a clinician assessed the source after the last of its open ``alerts`` was raised."""
+    standing = [alert for alert in alerts if alert.closed_at is None and alert.superseded_at is None]
     if not standing:
         return False
     raised = max(alert.raised_at for alert in standing)
@@ -107,19 +107,19 @@ def is_assessed(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
 
 
 def is_case_assessed(work: UnitOfWork, case_key: str) -> bool:
-    """True if a clinician assessed every finding of a case that is still open."""
+    """Return True if a clinician assessed every finding of an open case."""
     return is_assessed(work, list(work.session.scalars(select(Alert).where(Alert.source == case_key))))
 
 
 def is_graded_serious(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
-    """True if a serious event was graded from ``alerts``, or the participant has one that goes on."""
+    """Return True if a serious event was graded from ``alerts``, or the participant has an ongoing one."""
     case_keys = {alert.source for alert in alerts}
     people = {alert.participant_id for alert in alerts}
     query = (
         select(Grading.id)
         .join(AdverseEvent, AdverseEvent.id == Grading.adverse_event_id)
         .where(Grading.serious, Grading.participant_id.in_(people))
-        .where(or_(Grading.source.in_(case_keys), AdverseEvent.ended_on.is_(None)))
+        .where(or_(Grading.source.in_(case_keys), AdverseEvent.end_date.is_(None)))
     )
     return work.session.scalar(query.limit(1)) is not None
 
@@ -136,12 +136,12 @@ def close_alerts(
     """End the open alerts of ``source`` that were ``shown``; superseded ones end as such with them.
 
     New alerts or an earlier closure are returned, and nothing is changed. BadData("closing", fields=...)
-    without an outcome, without a judgement, while unacknowledged, or for no action without a reason. "Admitted" needs a
-    serious event, or ``not_serious``: why this admission is none.
+    without an outcome, without an assessment, while unacknowledged, or for no action without a reason. "Admitted" needs
+    a serious event, or ``not_serious``: why this admission is none.
     """
     reason = reason.strip()
     alerts = _lock_alerts(work, case_key)
-    open_now = [alert for alert in alerts if alert.resolved_at is None]
+    open_now = [alert for alert in alerts if alert.closed_at is None]
     standing = [alert for alert in open_now if alert.superseded_at is None]
     if not standing or work.actor.id is None:
         return _earlier_closure(work, case_key, alerts)
@@ -167,7 +167,7 @@ def close_alerts(
     )
     work.session.add(row)
     for alert in open_now:
-        alert.resolved_at, alert.resolved_by = work.now, work.actor.id
+        alert.closed_at, alert.closed_by = work.now, work.actor.id
         alert.disposition = disposition if alert in standing else "superseded"
         new = {"rule": alert.rule, "disposition": alert.disposition}
         work.record("alert.closed", alert, participant_id=alert.participant_id, new=new, reason=reason)
@@ -175,7 +175,7 @@ def close_alerts(
 
 
 def closures_of(work: UnitOfWork, case_key: str) -> list[AlertClosure]:
-    """Every closing of a source, the oldest first: one that was opened again has several."""
+    """Return the closures of a source, the oldest first; a reopened source has several."""
     return list(
         work.session.scalars(select(AlertClosure).where(AlertClosure.source == case_key).order_by(AlertClosure.id))
     )
@@ -197,8 +197,8 @@ def _closure_problems(work: UnitOfWork, standing: list[Alert], disposition: str,
 
 
 def _earlier_closure(work: UnitOfWork, case_key: str, alerts: list[Alert]) -> ClosureResult:
-    """What stands where there is nothing left to close."""
-    last = max((alert.resolved_at for alert in alerts if alert.resolved_at), default=None)
+    """Return the earlier closure, where no alert is left to close."""
+    last = max((alert.closed_at for alert in alerts if alert.closed_at), default=None)
     row = next(iter(reversed(closures_of(work, case_key))), None)
     if row is None or (last is not None and row.at < last):
         return ClosureResult("first", at=last, disposition="closed_itself")

@@ -32,8 +32,8 @@ class AlertCase:
     """The open alerts of one form. ``alert_id`` is the worst one's, which the page is addressed by.
 
     ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
-    language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
-    of the ladder, while something loud waits. ``holder_id``: who holds it.
+    language; empty if the evaluation failed. ``acknowledged_by`` is None while any of them waits. ``next_step``:
+    of the escalation, while an urgent or emergency alert is unacknowledged. ``holder_id``: who holds it.
     ``missed``: no answer raised them, but a form that stayed empty;
     ``written``: a text that came by itself.
     ``phoned``: what came of the last call since the alert that reached a person (one of REACHED), made ``phoned_at``.
@@ -41,7 +41,7 @@ class AlertCase:
 
     alert_id: int
     source: str
-    study_number: str
+    participant_number: str
     participant_id: int
     level: Level
     rules: list[str]
@@ -61,24 +61,24 @@ class AlertCase:
 
 
 def open_cases(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AlertCase]:
-    """Every form with an open alert, unacknowledged and loudest first, then the one that waits longest.
+    """Return the cases with an open alert: unacknowledged first, then by level, then by waiting time.
 
     ``participant_id``: only those of one participant.
     """
-    query = _alert_query().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    query = _alert_query().where(Alert.closed_at.is_(None), Alert.superseded_at.is_(None))
     if participant_id is not None:
         query = query.where(Alert.participant_id == participant_id)
     return _read_cases(work, query, language)
 
 
 def case_of(work: UnitOfWork, case_key: str, language: str) -> AlertCase | None:
-    """All alerts of one form, open or not, as one case."""
+    """Return all alerts of one form, open or not, as one case."""
     found = _read_cases(work, _alert_query().where(Alert.source == case_key), language)
     return found[0] if found else None
 
 
 def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, level: int = Level.WATCH) -> str:
-    """A rule in the reader's words; "" where judging broke, the bare id for a rule that the plan no longer has."""
+    """Return the sentence of a rule; "" if the evaluation failed, the id if the plan has no such rule."""
     gettext = work.app_context.catalogs.translator(language).gettext
     if rule == EVALUATION_FAILED:
         return ""
@@ -94,7 +94,7 @@ def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, leve
 
 def finding_holds(alert: Alert, assessment: Assessment | None) -> bool:
     """Return False once the answer or text that the alert came from was changed."""
-    if assessment is None or alert.rule == EVALUATION_FAILED or alert.inbound_id is not None:
+    if assessment is None or alert.rule == EVALUATION_FAILED or alert.incoming_message_id is not None:
         return True
     if alert.rule == FREE_TEXT:
         return text_holding(str(alert.inputs.get("text"))) in assessment.standing
@@ -132,15 +132,15 @@ def _build_case(
 ) -> AlertCase:
     participant, assessment = rows[0][1], rows[0][2]
     standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
-    waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.resolved_at is None]
+    waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.closed_at is None]
     # What is new comes first: a page that begins with what was dealt with looks like what was dealt with.
     alerts = sorted(
         standing,
         key=lambda alert: (alert not in waiting, not finding_holds(alert, assessment), -alert.level, -alert.id),
     )
-    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait, and
-    # so does every text, because a person must read it.
-    level = max(alert.level for alert in [one for one in standing if one.resolved_at is None] or alerts)
+    # An acknowledged case keeps its level; a new urgent or emergency alert puts the case back among those that wait,
+    # and so does every text, because a person must read it.
+    level = max(alert.level for alert in [one for one in standing if one.closed_at is None] or alerts)
     is_news = any(alert.level >= Level.URGENT or alert.rule == FREE_TEXT for alert in waiting)
     is_new = is_news or (bool(waiting) and holder is None)
     holder = None if is_new else holder
@@ -149,7 +149,7 @@ def _build_case(
     return AlertCase(
         alert_id=alerts[0].id,
         source=alerts[0].source,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         participant_id=participant.id,
         level=Level(level),
         rules=[alert.rule for alert in alerts],
@@ -170,7 +170,7 @@ def _build_case(
 
 
 def _successful_calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[PhoneCall]:
-    """The calls since the first of ``alerts`` that reached a person, oldest first, of all their participants."""
+    """Return the calls since the first of ``alerts`` that reached a person, oldest first, by participant."""
     if not alerts:
         return []
     theirs = PhoneCall.participant_id.in_({alert.participant_id for alert in alerts})
@@ -186,14 +186,14 @@ def _minute_of(at: datetime) -> datetime:
 
 
 def _answered_at(assessment: Assessment) -> datetime | None:
-    """When the participant answered; of what staff typed in later, not when they did."""
+    """Return when the participant answered, also of forms that staff entered later."""
     return assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
 
 
 def _case_sentence(
     work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], assessment: Assessment | None, language: str
 ) -> str:
-    """The first finding, every other emergency, and the suspected ulcer, the sign that must not be missed."""
+    """Return the sentence of the first finding, of every other emergency, and of the suspected ulcer."""
     translator = work.app_context.catalogs.translator(language)
     shown = [alert for alert in alerts if alert.rule != EVALUATION_FAILED]
     held = [alert for alert in shown if finding_holds(alert, assessment)]

@@ -40,7 +40,7 @@ from pro.models import (
     StaffMember,
 )
 
-# What happened to an alert that is told with who did it; all else with the rule.
+# What happened to an alert that is shown with the person; all others with the rule.
 ACTIONS_BY_STAFF = ("alert.acknowledged", "alert.taken_over", "alert.closed")
 # Messages that may need action stand first.
 STATUS_ORDER = ("failed", "waiting", "sent", "delivered", "dropped")
@@ -115,11 +115,11 @@ class AlertPage:
 
     ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
 
-    ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
-    the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
-    by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is of
-    an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's advice.
-    ``previous_at``, ``baseline_at``: when the forms were answered that the answers are compared with, if known.
+    ``missed``: the missed form that raised them; then ``call_task_id`` is the open call task, and ``last_answer_at``
+    when the participant answered last. What the participant wrote, for those who may read answers: ``texts`` that
+    came by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is
+    of an ulcer. ``first_aid``: what to say first on the phone while an emergency is open, by block of the plan's
+    advice. ``previous_at``, ``baseline_at``: when the forms were answered that the answers are compared with, if known.
     """
 
     case: AlertCase
@@ -144,7 +144,7 @@ class AlertPage:
     instrument_title: str
     participant: Participant
     missed: MissedForm | None
-    task_id: int | None
+    call_task_id: int | None
     last_answer_at: datetime | None
     texts: list[IncomingText]
     form_texts: list[WrittenText]
@@ -175,12 +175,15 @@ class AlertMessage:
 
     @property
     def is_open(self) -> bool:
-        """True while it is not known to have arrived, and was not given up as needless."""
+        """True while the message is neither delivered nor dropped."""
         return self.status not in ("delivered", "dropped")
 
 
 def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
-    """The page of one alert, with all others of the same form. NotFound. That an identity was shown is recorded."""
+    """Return the page of an alert, with the other alerts of its case. Raise NotFound.
+
+    That an identity was shown is recorded.
+    """
     alert = work.session.get(Alert, alert_id)
     case = alert_list.case_of(work, alert.source, language) if alert else None
     if alert is None or case is None:
@@ -207,11 +210,11 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         events=_events(work, rows, assessment),
         phone=phone_of(work, participant),
         can_acknowledge=staff_accounts.has_right(work.actor.role, "acknowledge"),
-        open_ids=[row.id for row in rows if row.acknowledged_at is None and row.resolved_at is None],
-        shown_ids=[row.id for row in rows if row.resolved_at is None],
+        open_ids=[row.id for row in rows if row.acknowledged_at is None and row.closed_at is None],
+        shown_ids=[row.id for row in rows if row.closed_at is None],
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
-        mode=(assessment.mode or "") if assessment else "",
+        mode=(assessment.completion_mode or "") if assessment else "",
         entered_by=staff_accounts.staff_names(work).get((assessment.entered_by if assessment else None) or 0, ""),
         language_used=(assessment.language or "") if assessment else "",
         plan_version=rows[-1].plan_version,
@@ -221,7 +224,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         instrument_title=work.catalogue.staff_title(assessment.instrument, language) if assessment else "",
         participant=participant,
         missed=missed,
-        task_id=task.id if task else None,
+        call_task_id=task.id if task else None,
         last_answer_at=missed_forms.last_answer_at(work, participant.id) if case.missed else None,
         texts=came,
         form_texts=_form_texts(work, assessment) if reads and assessment else [],
@@ -238,7 +241,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
 def _first_aid(work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], language: str) -> tuple[Advice, ...]:
     """Return the advice of the emergencies that are open; "bleeding" first, because first aid helps at once."""
     words = work.catalogue.plan_words.get((plan_id, language))
-    blocks = {row.advice for row in alerts if row.advice and row.resolved_at is None and row.level >= Level.EMERGENCY}
+    blocks = {row.advice for row in alerts if row.advice and row.closed_at is None and row.level >= Level.EMERGENCY}
     return tuple(words.advice[block] for block in sorted(blocks) if block in words.advice) if words else ()
 
 
@@ -248,7 +251,7 @@ def _compared_at(assessment: Assessment | None, name: str) -> datetime | None:
 
 
 def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
-    """The phone in E.164 for those who may see it; that it was seen is recorded."""
+    """Return the phone number in E.164 if the reader may see it, and record that it was seen."""
     if participant.phone_sealed is None or not staff_accounts.has_right(work.actor.role, "see_identity"):
         return None
     work.record("participant.phone_seen", participant, participant_id=participant.id)
@@ -258,7 +261,7 @@ def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
 def answer_table(
     work: UnitOfWork, assessment: Assessment, language: str, rows: Mapping[str, Answer] | None = None
 ) -> list[AnswerRow]:
-    """What was answered, in words, in the instrument's order: items with an answer now, last time or at baseline.
+    """Return the items with an answer now, last time or at baseline, in words and in the instrument's order.
 
     ``rows``: the newest of each item, if they were read already.
     """
@@ -295,7 +298,7 @@ def answer_table(
 
 
 def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert], language: str) -> list[AnswerRow]:
-    """The answers of a form, each with the rules that it fired; those that fired one first, highest level on top."""
+    """Return the answers of a form with the rules that fired on each; answers of the highest level first."""
     fired = alert_background.deciding_items(work, alerts)
     levels: dict[str, int] = {}
     for alert in alerts:
@@ -308,13 +311,13 @@ def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert
 
 
 def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:
-    """The same, as the reader may see it: a text can hold a name."""
+    """Return the answer as the reader may see it: a text can hold a name."""
     said = answer_text(item, words, value)
     return privacy.visible_text(work, said, language) if item.kind == "text" else said
 
 
 def read_alert_messages(work: UnitOfWork, alert_ids: Sequence[int], language: str) -> list[AlertMessage]:
-    """Every message about these alerts in one query: failed first, then what waits, then the newest."""
+    """Return all messages about these alerts: failed first, then queued, then the newest."""
     translator = work.app_context.catalogs.translator(language)
     query = (
         select(Message, StaffMember)
@@ -376,7 +379,7 @@ def _changed_since(
 
 
 def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFlag, ...]:
-    """Every red flag once, with its words where they were kept."""
+    """Return each red flag once, with its words where they were stored."""
     found = dict.fromkeys(flag for text in came for flag in text.flags)
     named = {(flag.class_id, flag.status) for flag in found}
     for alert in alerts:
@@ -406,8 +409,8 @@ def _finding(work: UnitOfWork, alert: Alert, plan_id: str, assessment: Assessmen
         lowered=alert.lowered,
         superseded=alert.superseded_at is not None,
         holds=alert_list.finding_holds(alert, assessment),
-        new=alert.acknowledged_at is None and alert.resolved_at is None,
-        closed=alert.resolved_at is not None,
+        new=alert.acknowledged_at is None and alert.closed_at is None,
+        closed=alert.closed_at is not None,
         changed=_changed_since(work, alert, assessment, language)
         if staff_accounts.has_right(work.actor.role, "see_answers")
         else (),
@@ -423,7 +426,7 @@ def _notes(work: UnitOfWork, case_key: str) -> list[tuple[datetime, str, str]]:
 def _events(
     work: UnitOfWork, alerts: Sequence[Alert], assessment: Assessment | None
 ) -> list[tuple[datetime, str, str]]:
-    """The course of things, newest first: (when, machine key of what happened, whom or which rule)."""
+    """Return the history, newest first: (time, key of the action, person or rule)."""
     names = staff_accounts.staff_names(work)
     found: list[tuple[datetime, str, str]] = []
     ids = [alert.id for alert in alerts]

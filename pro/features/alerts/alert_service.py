@@ -159,8 +159,8 @@ def report_unjudged(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
 def acknowledge(work: UnitOfWork, alert_ids: Collection[int]) -> AcknowledgementResult:
     """Acknowledge the open alerts ``alert_ids``, those that a page showed, and no others. NotFound for none.
 
-    Earlier acknowledgements stand. Messages about the case that were not sent yet are dropped once no loud alert of it
-    is left unacknowledged.
+    Earlier acknowledgements stand. Messages about the case that were not sent yet are dropped once no urgent or
+    emergency alert of it is left unacknowledged.
     """
     query = select(Alert).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update()
     alerts = list(work.session.scalars(query.execution_options(populate_existing=True)))
@@ -183,7 +183,7 @@ def acknowledge(work: UnitOfWork, alert_ids: Collection[int]) -> Acknowledgement
 
 def unseen_alerts(work: UnitOfWork, case_key: str, shown: Collection[int]) -> list[Alert]:
     """Return the open alerts of a case, covered ones aside, that the page ``shown`` to a person did not hold."""
-    query = select(Alert).where(Alert.source == case_key, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    query = select(Alert).where(Alert.source == case_key, Alert.closed_at.is_(None), Alert.superseded_at.is_(None))
     return [alert for alert in work.session.scalars(query.order_by(Alert.id)) if alert.id not in shown]
 
 
@@ -219,9 +219,10 @@ def _lock_alerts(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
 def _store_findings(
     work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, before: list[Alert]
 ) -> list[Alert]:
-    """Store what is new; return the new alerts, and those that are no longer covered by a louder one.
+    """Store what is new; return the new alerts, and those that are no longer superseded by one of a higher level.
 
-    An alert is never made quieter: a finding that is louder than its alerts, or fires again, gets an alert of its own.
+    The level of an alert is never lowered: a finding of a higher level than its alerts, or one that fires again, gets
+    an alert of its own.
     """
     newest = newest_alerts(before)
     raised: list[Alert] = []
@@ -237,7 +238,7 @@ def _store_findings(
             rule = _plan_rule(plan, finding.rule_id)
             if rule and rule.marks_ulcer and not finding.lowered:
                 clinical_facts.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
-        elif last.superseded_at is not None and last.resolved_at is None:
+        elif last.superseded_at is not None and last.closed_at is None:
             last.superseded_at = None
             work.record("alert.uncovered", last, participant_id=last.participant_id, new={"rule": last.rule})
             if is_waiting(last):
@@ -316,7 +317,7 @@ def _raise_unjudged(
     a page that showed the earlier answers must not acknowledge these.
     """
     again = work.now + RETRY_AFTER
-    assessment.judge_next_at = min(assessment.judge_next_at or again, again)
+    assessment.evaluate_next_at = min(assessment.evaluate_next_at or again, again)
     last = newest_alerts(before).get(EVALUATION_FAILED)
     answered_at = assessment.submitted_at or assessment.last_answer_at
     if last is not None and not is_new and (answered_at is None or answered_at <= last.raised_at):
@@ -332,7 +333,7 @@ def _raise_unjudged(
             return [alert]
     except Exception as error:
         log.critical("no alert could say that a form was not evaluated error=%s", type(error).__name__)
-        assessment.judge_next_at = work.now
+        assessment.evaluate_next_at = work.now
         return []
 
 
@@ -342,29 +343,32 @@ def _plan_rule(plan: StudyPlan | None, rule_id: str) -> AlertRule | None:
 
 
 def _cover(work: UnitOfWork, alerts: Iterable[Alert]) -> None:
-    """Mark alerts as covered by a louder one of their case, which keeps the level of the case."""
+    """Mark alerts as superseded by one of a higher level of their case, which keeps the level of the case."""
     for alert in alerts:
         alert.superseded_at = work.now
         work.record("alert.superseded", alert, participant_id=alert.participant_id)
 
 
 def _close_or_cover(work: UnitOfWork, plan: StudyPlan, found: Evaluation, alerts: Sequence[Alert]) -> None:
-    """Close alerts of rules that close themselves; cover those that a louder rule hides. A person ends the rest."""
+    """Close alerts of rules that close themselves; supersede those that a rule of a higher level hides.
+
+    A person closes the rest.
+    """
     if found.verdict.failed:
         return  # what still holds is unknown
     fired = set(found.verdict.fired)
     for alert in alerts:
         rule = _plan_rule(plan, alert.rule)
-        if alert.rule in fired or rule is None or alert.resolved_at is not None:
+        if alert.rule in fired or rule is None or alert.closed_at is not None:
             continue
         if rule.closes_itself:
             if found.standing is not None and alert.rule not in found.standing:
-                alert.resolved_at, alert.disposition = work.now, "closed_itself"
+                alert.closed_at, alert.disposition = work.now, "closed_itself"
                 work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
         elif alert.superseded_at is None and rule.is_hidden_by(_open_rules(alerts, alert.level) & fired):
             _cover(work, [alert])
 
 
 def _open_rules(alerts: Sequence[Alert], level: int) -> set[str]:
-    """Return the rules with an open alert of ``level`` or louder."""
-    return {alert.rule for alert in alerts if alert.resolved_at is None and alert.level >= level}
+    """Return the rules with an open alert of ``level`` or higher."""
+    return {alert.rule for alert in alerts if alert.closed_at is None and alert.level >= level}

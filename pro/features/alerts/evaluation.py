@@ -72,10 +72,10 @@ def evaluate(
     assessment.unresolved = list(verdict.unresolved)
     again = _renewed_findings(plan, instrument, case, verdict, before, earlier, assessment.standing)
     standing, holding = None, {finding.rule_id for finding in verdict.findings}
-    about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
+    about_form = {alert.rule for alert in before if alert.closed_at is None} & _missing_data_rules(plan)
     if about_form:
         standing = frozenset(evaluate_rules(plan, instrument, replace(case, submitted=True)).fired)
-        # They ask for silence as well; going on elsewhere does not answer what is missing.
+        # They need a missing answer; an answer elsewhere does not answer what is missing.
         holding |= about_form & standing
     marks = text_marks(work, instrument, case.answers)
     texts = _screen_new_texts(work, plan, case.answers, marks, before, assessment.standing)
@@ -84,8 +84,8 @@ def evaluate(
 
 
 def is_waiting(alert: Alert) -> bool:
-    """Return True for an open alert that is neither acknowledged nor covered by a louder one."""
-    return alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
+    """Return True for an open alert that is neither acknowledged nor superseded by one of a higher level."""
+    return alert.acknowledged_at is None and alert.closed_at is None and alert.superseded_at is None
 
 
 def text_holding(mark: str) -> str:
@@ -122,7 +122,7 @@ def _renewed_findings(
     earlier: Answers | None,
     held: Collection[str],
 ) -> set[str]:
-    """Return the loud rules that have an alert and fire anew.
+    """Return the urgent and emergency rules that have an alert and fire again.
 
     They had ceased at the last evaluation that was stored (``held``), or an answer that they look at is worse.
     """
@@ -131,13 +131,13 @@ def _renewed_findings(
     ceased = {rule for rule in loud if rule not in held}
     if earlier is None:
         return ceased
-    loudest = max((alert.level for alert in before if alert.resolved_at is None), default=0)
+    loudest = max((alert.level for alert in before if alert.closed_at is None), default=0)
     worse = {
         rule
         for rule in loud - ceased
         if _is_worse(plan.rule(rule), instrument, earlier, case.answers)
         or (
-            # What a louder alert of the case covers is no news to the person who took that one on.
+            # What an alert of a higher level supersedes is no news to the person who took that one on.
             not is_waiting(newest[rule])
             and newest[rule].level >= loudest
             and _is_another_sign(plan, rule, instrument, case, earlier)
@@ -147,7 +147,7 @@ def _renewed_findings(
 
 
 def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormCase, verdict: Verdict) -> Verdict:
-    """While a form is answered, wait with what D1 will lower unless a question still to come says otherwise.
+    """Hold back findings that D1 may still lower while the form is being answered.
 
     A form that is submitted or lies idle is evaluated as it stands.
     """
@@ -218,7 +218,7 @@ def _screen_text(work: UnitOfWork, plan: StudyPlan, text: str, mark: str) -> Scr
     try:
         found = screen(text, lexicon, own_sentences(work, lexicon))
     except Exception as error:
-        # A fault of the screening must not silence the rules; a person reads what the program could not.
+        # A fault of the screening must not stop the rules; a person reads what the program could not.
         log.error("screening of a text in a form failed error=%s", type(error).__name__)
         return ScreenedText(Level.URGENT, "", (f"{NOT_SCREENED}: affirmed",), mark)
     level = max(Level.WATCH, found.level)

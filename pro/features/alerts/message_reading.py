@@ -1,4 +1,4 @@
-"""What people wrote to us: who must still read it, what the screening saw in it, which alert is about which text."""
+"""Incoming texts: who must still read it, what the screening saw in it, which alert is about which text."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class RedFlag:
 
 @dataclass(frozen=True, slots=True)
 class IncomingText:
-    """One text that reached us, opened. ``unread``: it waits for a reader; ``read_by``: who read it ("" for none).
+    """An incoming text, decrypted. ``unread``: no staff member read it yet; ``read_by``: who read it, or "".
 
-    ``what`` and ``why``: as ``models.Inbound``. ``level``: what the screening said.
+    ``what`` and ``why``: kind and reason of ``models.IncomingMessage``. ``level``: what the screening said.
     """
 
     id: int
@@ -49,37 +49,37 @@ class IncomingText:
 
 
 def unread_condition() -> ColumnElement[bool]:
-    """True of a text that waits for a reader."""
+    """Return the condition of an unread text."""
     # Written as literals, as in the index of these texts (models.incoming_message.UNREAD), which is used only so.
     understood: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in UNDERSTOOD_KINDS]
     return and_(
         IncomingMessage.read_at.is_(None),
-        or_(IncomingMessage.what.not_in(understood), IncomingMessage.level > literal_column(str(int(Level.NONE)))),
+        or_(IncomingMessage.kind.not_in(understood), IncomingMessage.level > literal_column(str(int(Level.NONE)))),
     )
 
 
 def is_unread(row: IncomingMessage) -> bool:
-    """The same of one row."""
-    return row.read_at is None and (row.what not in UNDERSTOOD_KINDS or row.level > Level.NONE)
+    """Return True if the text ``row`` is unread."""
+    return row.read_at is None and (row.kind not in UNDERSTOOD_KINDS or row.level > Level.NONE)
 
 
 def unread_count(work: UnitOfWork) -> int:
-    """How many texts wait for a reader, known numbers and unknown ones."""
+    """Return the number of unread texts, of known and of unknown numbers."""
     return work.session.scalar(select(func.count()).select_from(IncomingMessage).where(unread_condition())) or 0
 
 
 def open_message(work: UnitOfWork, row: IncomingMessage) -> IncomingText:
-    """The row, opened for a reader who may see answers."""
+    """Return the text ``row``, decrypted, for a reader who may see answers."""
     reader = work.session.get(StaffMember, row.read_by) if row.read_by else None
     return IncomingText(
         id=row.id,
         at=row.received_at,
         text=work.vault.open(row.text_sealed),
         channel=row.channel,
-        what=row.what,
-        why=row.why,
+        what=row.kind,
+        why=row.reason,
         level=Level(row.level),
-        flags=red_flags_of(row.hits),
+        flags=red_flags_of(row.red_flags),
         unread=is_unread(row),
         read_at=row.read_at,
         read_by=reader.name if reader else "",
@@ -87,7 +87,7 @@ def open_message(work: UnitOfWork, row: IncomingMessage) -> IncomingText:
 
 
 def red_flags_of(hits: Iterable[object]) -> tuple[RedFlag, ...]:
-    """Red flags as they were kept: with a text as ``{"class", "term", "status"}``, with an alert as "class: status"."""
+    """Return stored red flags: of a text ``{"class", "term", "status"}``, of an alert "class: status"."""
     found: dict[RedFlag, None] = {}
     for hit in hits:
         if isinstance(hit, dict):
@@ -99,12 +99,12 @@ def red_flags_of(hits: Iterable[object]) -> tuple[RedFlag, ...]:
 
 
 def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingText]:
-    """The texts that raised ``alerts``, the oldest first: one of its own, or those that came while a form was open."""
+    """Return the texts that raised ``alerts``, the oldest first."""
     numbers, forms = set(), set()
     newest: datetime | None = None
     for alert in alerts:
-        if alert.inbound_id is not None:
-            numbers.add(alert.inbound_id)
+        if alert.incoming_message_id is not None:
+            numbers.add(alert.incoming_message_id)
         elif alert.rule == FREE_TEXT and alert.assessment_id is not None:
             forms.add(alert.assessment_id)
             newest = max(newest or alert.raised_at, alert.raised_at)
@@ -128,7 +128,7 @@ def mark_read(work: UnitOfWork, which: ColumnElement[bool]) -> int:
     rows = list(work.session.scalars(query))
     for row in rows:
         row.read_at, row.read_by = work.now, work.actor.id
-        work.record("inbound.read", row, participant_id=row.participant_id)
+        work.record("incoming_message.read", row, participant_id=row.participant_id)
     return len(rows)
 
 
@@ -139,7 +139,7 @@ def mark_alert_texts_read(work: UnitOfWork, alerts: Sequence[Alert]) -> int:
 
 
 def is_overdue(work: UnitOfWork, plan: StudyPlan | None, since: datetime) -> bool:
-    """True if what came at ``since`` has waited for longer than a working day of the study; without a plan, a day."""
+    """Return True if a text of ``since`` waits for longer than a working day; without a plan, a day."""
     if plan is None:
         return since + timedelta(days=1) < work.now
     hours = escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))

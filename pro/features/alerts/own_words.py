@@ -1,4 +1,4 @@
-"""Our own sentences, as the screening takes them out of a text that quotes them (docs/domain.md 5)."""
+"""Sentences of this system, as the screening takes them out of a text that quotes them (docs/domain.md 5)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,10 @@ class StableItem:
 
 @dataclass(frozen=True, slots=True)
 class StableOffer:
-    """What can be marked on an alert's page, for how many ``days``; ``never``: sentences of rules that stay loud."""
+    """The symptoms that can be marked on an alert's page, for ``days``.
+
+    ``never``: sentences of the rules that are never lowered.
+    """
 
     items: list[StableItem]
     never: list[str]
@@ -45,7 +48,7 @@ class StableOffer:
 
 
 def stable_offer(work: UnitOfWork, case_key: str, language: str) -> StableOffer | None:
-    """What could be marked for the alerts of ``source``; None where nothing can."""
+    """Return the symptoms of ``source`` that can be marked; None without any."""
     query = select(Alert).where(Alert.source == case_key, Alert.superseded_at.is_(None)).order_by(Alert.id)
     alerts = list(work.session.scalars(query))
     form = work.session.get(Assessment, alerts[0].assessment_id) if alerts and alerts[0].assessment_id else None
@@ -127,7 +130,7 @@ def _refuse_second_mark(work: UnitOfWork, participant_id: int, case_key: str, ch
 
 
 def stable_marks(work: UnitOfWork, participant: Participant, language: str) -> list[StableItem]:
-    """The marks of a participant that count now."""
+    """Return the marks of a participant that count now."""
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.lowering is None:
         return []

@@ -24,26 +24,29 @@ from pro.messaging import message_rendering
 from pro.models import Message, StaffMember, WeeklyTestAlert
 
 log = logging.getLogger(__name__)
-# What tells the people on duty; the mail about a failure is another thing.
-ON_CALL_TEMPLATES = ("drill", "drill_sms")
-# Who hears that a drill failed.
+# The messages to the staff on call; the email about a failed test alert is not one of them.
+ON_CALL_TEMPLATES = ("test_alert", "test_alert_sms")
+# Roles that are notified of a failed test alert.
 FAILURE_ROLES = ("investigator", "coordinator", "administrator")
-# A week and a day: longer without a drill means that nothing raises it any more.
+# A week and a day: a longer time without a test alert means that the worker raises none.
 OVERDUE_AFTER = timedelta(days=8)
 
 
 @dataclass(frozen=True, slots=True)
 class WeeklyTestAlertStatus:
-    """A test alert that needs attention. ``state``: "failed", "running", or "overdue" (no ``drill`` for too long)."""
+    """A test alert that needs attention.
+
+    ``state``: "failed", "running", or "overdue" (no ``test_alert`` for too long).
+    """
 
     plan: str
     state: str
-    drill: WeeklyTestAlert | None = None
+    test_alert: WeeklyTestAlert | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WeeklyTestAlertMessage:
-    """One message of a drill. ``reason``: a sentence where it did not leave."""
+    """One message of a test alert. ``reason``: why it was not sent; "" if it was."""
 
     name: str
     channel: str
@@ -54,9 +57,13 @@ class WeeklyTestAlertMessage:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyTestAlertPage:
-    """One drill. ``confirm_by``: until when it was to be confirmed; ``can_confirm``: this person may, and it helps."""
+    """One test alert with its messages.
 
-    drill: WeeklyTestAlert
+    ``confirm_by``: until when it must be confirmed. ``can_confirm``: the acting person may confirm it, and that changes
+    its state.
+    """
+
+    test_alert: WeeklyTestAlert
     told: list[WeeklyTestAlertMessage]
     confirm_by: datetime
     confirmed_by: str
@@ -64,7 +71,10 @@ class WeeklyTestAlertPage:
 
 
 def start_due_test_alerts(work: UnitOfWork) -> int:
-    """Begin the drill of every study whose turn has come; how many. Any number of workers begin each once."""
+    """Start the test alert of every study in which it is due. Return their number.
+
+    Several workers start each test alert once.
+    """
     begun = 0
     for plan in work.catalogue.plans.values():
         if plan.test_alert_settings is None:
@@ -74,31 +84,37 @@ def start_due_test_alerts(work: UnitOfWork) -> int:
             continue
         installed = first_account_at(work)
         if installed is None or turn.at < installed:
-            continue  # the turn passed before there was anybody to tell
+            continue  # the turn passed before there was an account to notify
         begun += _start_test_alert(work, plan, plan.test_alert_settings, turn.week, 0) is not None
     return begun
 
 
 def start_test_alert_now(work: UnitOfWork, plan_id: str) -> WeeklyTestAlert:
-    """Begin one by hand, beside the week's own. BadData("no_plan" | "no_drill" | "at_once": another just began)."""
+    """Start a test alert by hand, in addition to the weekly one.
+
+    Raise BadData("no_plan" | "no_test_alert" | "at_once"), the last if another one was started at the same time.
+    """
     plan = work.catalogue.plans.get(plan_id)
     if plan is None:
         raise BadData("no_plan")
     if plan.test_alert_settings is None:
-        raise BadData("no_drill")
+        raise BadData("no_test_alert")
     local = work.now.astimezone(ZoneInfo(plan.settings.time_zone))
     week = timing.iso_week(local.date())
     query = select(func.max(WeeklyTestAlert.number)).where(
         WeeklyTestAlert.plan == plan.id, WeeklyTestAlert.week == week
     )
-    drill = _start_test_alert(work, plan, plan.test_alert_settings, week, (work.session.scalar(query) or 0) + 1)
-    if drill is None:
+    test_alert = _start_test_alert(work, plan, plan.test_alert_settings, week, (work.session.scalar(query) or 0) + 1)
+    if test_alert is None:
         raise BadData("at_once")
-    return drill
+    return test_alert
 
 
 def find_failed_test_alerts(work: UnitOfWork) -> int:
-    """Find the drills that did not get through: not confirmed in time, or a message given up. How many failed now."""
+    """Mark the test alerts that failed. Return their number.
+
+    One fails if it is not confirmed in time, or if one of its messages was given up.
+    """
     query = (
         select(WeeklyTestAlert)
         .where(WeeklyTestAlert.failed_at.is_(None), WeeklyTestAlert.started_at > work.now - OVERDUE_AFTER)
@@ -106,55 +122,63 @@ def find_failed_test_alerts(work: UnitOfWork) -> int:
         .with_for_update(skip_locked=True)
     )
     failed = 0
-    for drill in work.session.scalars(query):
-        drilling = _settings_of(work, drill.plan)
-        if drilling is None:
+    for test_alert in work.session.scalars(query):
+        alert_settings = _settings_of(work, test_alert.plan)
+        if alert_settings is None:
             continue
-        messages = _messages(work, drill)
-        late = drill.confirmed_at is None and work.now >= _confirm_by(drill, drilling)
+        messages = _messages(work, test_alert)
+        late = test_alert.confirmed_at is None and work.now >= _confirm_by(test_alert, alert_settings)
         if any(message.failed_at or message.dropped_at for message in messages):
-            _mark_failed(work, drill, "not_delivered")
+            _mark_failed(work, test_alert, "not_delivered")
         elif late:
             left = any(message.sent_at for message in messages)
-            _mark_failed(work, drill, "not_confirmed" if left else "not_delivered")
+            _mark_failed(work, test_alert, "not_confirmed" if left else "not_delivered")
         else:
             continue
         failed += 1
     return failed
 
 
-def confirm_test_alert(work: UnitOfWork, drill_id: int) -> bool:
-    """The person who acts got it. False if it was confirmed before. NotFound, NotAllowed.
+def confirm_test_alert(work: UnitOfWork, test_alert_id: int) -> bool:
+    """Record that the acting person received the test alert. Return False if it was confirmed before.
 
-    One that failed is confirmed late, and stands no longer in red. One that notified no person proves nothing: BadData.
+    A failed test alert is confirmed late and counts as passed. Raise NotFound, NotAllowed, and BadData for a test alert
+    that notified no person, because its confirmation proves nothing.
     """
-    drill = work.session.get(WeeklyTestAlert, drill_id)
-    if drill is None:
-        raise NotFound("drill")
-    work.lock(drill)
-    messages = _messages(work, drill)
+    test_alert = work.session.get(WeeklyTestAlert, test_alert_id)
+    if test_alert is None:
+        raise NotFound("test_alert")
+    work.lock(test_alert)
+    messages = _messages(work, test_alert)
     if not _may_confirm(work, messages):
-        raise NotAllowed("right_missing", right="confirm_drill")
+        raise NotAllowed("right_missing", right="confirm_test_alert")
     if not messages:
         raise BadData("nobody_told")
-    if drill.state == "passed":
+    if test_alert.state == "passed":
         return False
-    drill.confirmed_at, drill.confirmed_by = work.now, work.actor.id
-    work.record("drill.confirmed", drill, new={"plan": drill.plan, "week": drill.week, "failed": drill.failure})
+    test_alert.confirmed_at, test_alert.confirmed_by = work.now, work.actor.id
+    work.record(
+        "test_alert.confirmed",
+        test_alert,
+        new={"plan": test_alert.plan, "week": test_alert.week, "failed": test_alert.failure},
+    )
     return True
 
 
 def weekly_test_alert_status(work: UnitOfWork) -> list[WeeklyTestAlertStatus]:
-    """What staff must look at: a drill that runs, one that failed since the last that passed, none for too long."""
+    """Return the test alerts that staff must look at, by study.
+
+    A running one, one that failed since the last that passed, and "overdue" if there was none for too long.
+    """
     found: list[WeeklyTestAlertStatus] = []
     for plan in work.catalogue.plans.values():
         if plan.test_alert_settings is None:
             continue
         states: dict[str, WeeklyTestAlert] = {}
-        for drill in work.session.scalars(_newest_first(plan.id)):
-            if drill.state == "passed":
+        for test_alert in work.session.scalars(_newest_first(plan.id)):
+            if test_alert.state == "passed":
                 break
-            states.setdefault(drill.state, drill)
+            states.setdefault(test_alert.state, test_alert)
         found += [
             WeeklyTestAlertStatus(plan.id, state, states[state]) for state in ("failed", "running") if state in states
         ]
@@ -164,21 +188,21 @@ def weekly_test_alert_status(work: UnitOfWork) -> list[WeeklyTestAlertStatus]:
 
 
 def newest_test_alert(work: UnitOfWork, plan_id: str) -> WeeklyTestAlert | None:
-    """The drill of this study that began last."""
+    """Return the test alert of a study that was started last."""
     return work.session.scalars(_newest_first(plan_id).limit(1)).one_or_none()
 
 
-def weekly_test_alert_page(work: UnitOfWork, drill_id: int, language: str) -> WeeklyTestAlertPage:
-    """One drill with everybody whom it told. NotFound."""
-    drill = work.session.get(WeeklyTestAlert, drill_id)
-    if drill is None:
-        raise NotFound("drill")
-    messages = _messages(work, drill)
+def weekly_test_alert_page(work: UnitOfWork, test_alert_id: int, language: str) -> WeeklyTestAlertPage:
+    """Return a test alert with its messages to staff. Raise NotFound."""
+    test_alert = work.session.get(WeeklyTestAlert, test_alert_id)
+    if test_alert is None:
+        raise NotFound("test_alert")
+    messages = _messages(work, test_alert)
     translator = work.app_context.catalogs.translator(language)
     names = {person.id: person.name for person in work.session.scalars(select(StaffMember))}
-    drilling = _settings_of(work, drill.plan)
+    alert_settings = _settings_of(work, test_alert.plan)
     return WeeklyTestAlertPage(
-        drill=drill,
+        test_alert=test_alert,
         told=[
             WeeklyTestAlertMessage(
                 name=names.get(message.staff_id or 0, ""),
@@ -191,21 +215,21 @@ def weekly_test_alert_page(work: UnitOfWork, drill_id: int, language: str) -> We
             )
             for message in messages
         ],
-        confirm_by=_confirm_by(drill, drilling) if drilling else drill.started_at,
-        confirmed_by=names.get(drill.confirmed_by or 0, ""),
-        can_confirm=bool(messages) and drill.state != "passed" and _may_confirm(work, messages),
+        confirm_by=_confirm_by(test_alert, alert_settings) if alert_settings else test_alert.started_at,
+        confirmed_by=names.get(test_alert.confirmed_by or 0, ""),
+        can_confirm=bool(messages) and test_alert.state != "passed" and _may_confirm(work, messages),
     )
 
 
 def first_account_at(work: UnitOfWork) -> datetime | None:
-    """Since when there has been anybody who could be told: the first account."""
+    """Return when the first account was made, None without accounts."""
     return work.session.scalar(select(func.min(StaffMember.made_at)))
 
 
 def _start_test_alert(
     work: UnitOfWork, plan: StudyPlan, test_alert_settings: WeeklyTestAlertSettings, week: str, number: int
 ) -> WeeklyTestAlert | None:
-    """The row, and its messages beside it; None if another worker was first."""
+    """Store a test alert and queue its messages. Return None if another worker was first."""
     engine = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
         engine.insert(WeeklyTestAlert)
@@ -213,25 +237,25 @@ def _start_test_alert(
         .on_conflict_do_nothing(index_elements=["plan", "week", "number"])
         .returning(WeeklyTestAlert)
     )
-    drill: WeeklyTestAlert | None = work.session.scalars(statement).one_or_none()
-    if drill is None:
+    test_alert: WeeklyTestAlert | None = work.session.scalars(statement).one_or_none()
+    if test_alert is None:
         return None
-    work.record("drill.begun", drill, new={"plan": plan.id, "week": week, "number": number})
+    work.record("test_alert.started", test_alert, new={"plan": plan.id, "week": week, "number": number})
     if not _is_emergency(work, plan, test_alert_settings):
-        _mark_failed(work, drill, "not_an_emergency")
-        return drill
+        _mark_failed(work, test_alert, "not_an_emergency")
+        return test_alert
     people = recipients.recipients_at_step(work, plan, Level.EMERGENCY, minutes=0)
     for person in people:
-        _notify_staff(work, drill, test_alert_settings, person)
-    first = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
+        _notify_staff(work, test_alert, test_alert_settings, person)
+    first = [step for step in plan.escalation_steps if step.level is Level.EMERGENCY and step.at_once]
     gap = any("on_call" in step.to for step in first) and not recipients.staff_on_duty(work, plan, "on_call")
     if gap or not people:
-        _mark_failed(work, drill, "nobody_on_duty")
-    return drill
+        _mark_failed(work, test_alert, "nobody_on_duty")
+    return test_alert
 
 
 def _is_emergency(work: UnitOfWork, plan: StudyPlan, test_alert_settings: WeeklyTestAlertSettings) -> bool:
-    """Whether the rules still call the plan's answers an emergency. Judging that breaks is a no, not a crash."""
+    """Return True if the rules evaluate the plan's answers as an emergency; False too if the evaluation fails."""
     try:
         instrument = work.catalogue.instrument_or_none(test_alert_settings.instrument)
         if instrument is None:
@@ -248,17 +272,17 @@ def _is_emergency(work: UnitOfWork, plan: StudyPlan, test_alert_settings: Weekly
 def _notify_staff(
     work: UnitOfWork, test_alert: WeeklyTestAlert, test_alert_settings: WeeklyTestAlertSettings, person: StaffMember
 ) -> None:
-    """By e-mail, and by SMS as well where that is possible. Never later than it could be confirmed."""
+    """Queue the email, and the text message if possible, to one person. Neither is sent after the confirmation time."""
     level, base = Level.EMERGENCY.word, work.config.base_url
     until = _confirm_by(test_alert, test_alert_settings)
     params = {
-        "drill": {"level": level, "link": _page_link(work, test_alert)},
-        "drill_sms": {"address": f"{base}/staff/"},
+        "test_alert": {"level": level, "link": _page_link(work, test_alert)},
+        "test_alert_sms": {"address": f"{base}/staff/"},
     }
-    for template, channel in (("drill", "email"), ("drill_sms", "sms")):
+    for template, channel in (("test_alert", "email"), ("test_alert_sms", "sms")):
         if channel == "sms" and (not person.phone_sealed or work.config.sms == "none"):
             continue
-        key = f"drill:{test_alert.id}:{channel}:{person.id}"
+        key = f"test_alert:{test_alert.id}:{channel}:{person.id}"
         staff_messages.queue_staff_message(
             work,
             person,
@@ -266,27 +290,33 @@ def _notify_staff(
             params[template],
             key,
             as_alert=True,
-            about=MessageSubject(drill_id=test_alert.id),
+            about=MessageSubject(test_alert_id=test_alert.id),
             not_after=until,
         )
 
 
 def _mark_failed(work: UnitOfWork, test_alert: WeeklyTestAlert, failure: str) -> None:
-    """Keep that it failed and tell everybody who can do something about it."""
+    """Mark a test alert as failed and notify the staff with FAILURE_ROLES."""
     test_alert.failed_at, test_alert.failure = work.now, failure
-    work.record("drill.failed", test_alert, new={"plan": test_alert.plan, "week": test_alert.week}, reason=failure)
+    work.record("test_alert.failed", test_alert, new={"plan": test_alert.plan, "week": test_alert.week}, reason=failure)
     log.error("test alert failed test_alert=%s week=%s reason=%s", test_alert.id, test_alert.week, failure)
     for role in FAILURE_ROLES:
         for person in recipients.staff_with_role(work, role):
             params = {"failure": failure, "link": _page_link(work, test_alert)}
-            key = f"drill_failed:{test_alert.id}:email:{person.id}"
+            key = f"test_alert_failed:{test_alert.id}:email:{person.id}"
             staff_messages.queue_staff_message(
-                work, person, "drill_failed", params, key, as_alert=True, about=MessageSubject(drill_id=test_alert.id)
+                work,
+                person,
+                "test_alert_failed",
+                params,
+                key,
+                as_alert=True,
+                about=MessageSubject(test_alert_id=test_alert.id),
             )
 
 
 def _page_link(work: UnitOfWork, test_alert: WeeklyTestAlert) -> str:
-    return f"{work.config.base_url}/staff/drills/{test_alert.id}"
+    return f"{work.config.base_url}/staff/test-alerts/{test_alert.id}"
 
 
 def _existing_id(work: UnitOfWork, plan_id: str, week: str, number: int) -> int | None:
@@ -303,7 +333,7 @@ def _newest_first(plan_id: str) -> Select[WeeklyTestAlert]:
 def _messages(work: UnitOfWork, test_alert: WeeklyTestAlert) -> list[Message]:
     query = (
         select(Message)
-        .where(Message.drill_id == test_alert.id, Message.template.in_(ON_CALL_TEMPLATES))
+        .where(Message.test_alert_id == test_alert.id, Message.template.in_(ON_CALL_TEMPLATES))
         .order_by(Message.id)
     )
     return list(work.session.scalars(query))
@@ -311,7 +341,7 @@ def _messages(work: UnitOfWork, test_alert: WeeklyTestAlert) -> list[Message]:
 
 def _may_confirm(work: UnitOfWork, messages: Sequence[Message]) -> bool:
     told = work.actor.kind == "staff" and any(message.staff_id == work.actor.id for message in messages)
-    return told or staff_accounts.has_right(work.actor.role, "confirm_drill")
+    return told or staff_accounts.has_right(work.actor.role, "confirm_test_alert")
 
 
 def _settings_of(work: UnitOfWork, plan_id: str) -> WeeklyTestAlertSettings | None:

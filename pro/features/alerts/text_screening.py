@@ -51,7 +51,7 @@ def keep_text(
         text_sealed=work.vault.seal(text.replace("\0", "")),
         participant_id=participant.id if participant else None,
         assessment_id=assessment.id if assessment else None,
-        what=what,
+        kind=what,
         received_at=work.now,
     )
     work.session.add(row)
@@ -65,8 +65,9 @@ def screen_text(
     """Return the red flags in ``text``, by the lexicon of the participant's plan; by all lexicons for others.
 
     A text that continues what the same sender wrote within PARTS_WITHIN is screened alone and together with it, and the
-    louder result counts. ``row``: of this text, if it is stored already. A screening that fails is urgent, because a
-    person must read what the program could not. A plan without a lexicon finds nothing: its texts wait to be read.
+    result of the higher level counts. ``row``: of this text, if it is stored already. A screening that fails is urgent,
+    because a person must read what the program could not. A plan without a lexicon finds nothing: its texts wait to be
+    read.
     """
     plan = plan_of(work, participant)
     names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
@@ -90,7 +91,7 @@ def screen_text(
 
 
 def _joined(found: Sequence[Screening]) -> Screening:
-    """Return several screenings as one: the loudest level, each hit once."""
+    """Return several screenings as one: the highest level, each hit once."""
     level = max((one.level for one in found), default=Level.NONE)
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
 
@@ -130,7 +131,7 @@ def note_flags(
     died makes a call task, and no message is sent until that call was made.
     """
     inbound.level = int(found.level)
-    inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
+    inbound.red_flags = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
     if participant is None:
         return None
     alert = raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
@@ -187,12 +188,12 @@ def raise_text_alert(
         rule=FREE_TEXT,
         # Two texts at once must not get the same one.
         occurrence=inbound.id,
-        inbound_id=inbound.id,
+        incoming_message_id=inbound.id,
         level=int(level),
         suspects="free_text",
         basis="",
         plan_version=plan.version if plan else "",
-        inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.hits], "channel": inbound.channel},
+        inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.red_flags], "channel": inbound.channel},
         unresolved=[],
         advice=advice if assessment else "",
         raised_at=work.now,
@@ -208,7 +209,7 @@ def raise_text_alert(
 
 def has_alert(work: UnitOfWork, inbound: IncomingMessage) -> bool:
     """Return True if an alert about the text was raised."""
-    return work.session.scalar(select(Alert.id).where(Alert.inbound_id == inbound.id).limit(1)) is not None
+    return work.session.scalar(select(Alert.id).where(Alert.incoming_message_id == inbound.id).limit(1)) is not None
 
 
 def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list[Alert]]:
@@ -217,9 +218,9 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
         select(Alert.source)
         .where(
             Alert.participant_id == participant_id,
-            Alert.inbound_id.is_not(None),
+            Alert.incoming_message_id.is_not(None),
             Alert.acknowledged_at.is_(None),
-            Alert.resolved_at.is_(None),
+            Alert.closed_at.is_(None),
         )
         .order_by(Alert.id.desc())
         .limit(1)
@@ -232,7 +233,7 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
 
 
 def needs_advice(found: Screening) -> bool:
-    """True if the sender gets the fixed safety sentence: a red flag that is urgent or more as it is meant.
+    """Return True if the sender gets the safety sentence: a red flag that is urgent or more as it is meant.
 
     A report of a death is not answered by it, unless it holds an emergency of its own.
     """

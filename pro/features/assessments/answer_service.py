@@ -188,7 +188,7 @@ def close_form(
     ``earlier``: the answers before this call, if closing changes answers. Returns the form's alerts.
     """
     assessment.submitted_at = work.now
-    assessment.judge_next_at = None
+    assessment.evaluate_next_at = None
     assessment.language = language
     scores = score_form(work, assessment, answers)
     work.record("assessment.submitted", assessment, participant_id=assessment.participant_id, new=len(answers))
@@ -276,7 +276,7 @@ def note_answer_time(work: UnitOfWork, assessment: Assessment, language: str) ->
     assessment.language = language
     # A form whose plan is gone was not evaluated: the worker tries again.
     pause = timedelta(minutes=min(plan.idle_minutes)) if plan else alert_service.RETRY_AFTER
-    assessment.judge_next_at = work.now + pause
+    assessment.evaluate_next_at = work.now + pause
 
 
 def record_changes(

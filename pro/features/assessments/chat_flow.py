@@ -193,11 +193,11 @@ def take_reply(
     result = replace(here.turn("unclear", form), why="moved_on") if moved_on else _apply_reply(here, now, parsed)
     if row is not None:
         row.assessment_id, row.item = form_session.assessment.id, asked_item
-        row.what = {"unclear": "unclear", "command": "command", "back": "command"}.get(result.what, "answer")
-        row.why = result.why
-        if found is not None and found.is_death and row.what == "unclear":
+        row.kind = {"unclear": "unclear", "command": "command", "back": "command"}.get(result.what, "answer")
+        row.reason = result.why
+        if found is not None and found.is_death and row.kind == "unclear":
             # It was understood: it must not count as one of several unclear replies.
-            row.what, row.why = "text", ""
+            row.kind, row.reason = "text", ""
     result = replace(result, will_call=_call_if_unclear(work, form_session, row, channel))
     return _react_to_red_flag(here, result, found) if found is not None else result
 
@@ -230,7 +230,7 @@ def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> 
     found, row = _screen_reply(work, form_session, text, UnclearReply("not_understood"), "chat", None, None)
     if row is not None:
         row.assessment_id = form_session.assessment.id
-        row.what = "text" if found is not None and found.is_death else "unclear"
+        row.kind = "text" if found is not None and found.is_death else "unclear"
     will_call = _call_if_unclear(work, form_session, row, "chat")
     if found is None:
         return TextReaction(will_call=will_call)
@@ -244,7 +244,7 @@ def _call_if_unclear(
 
     By text message the conversation does it, because there the reply is counted with its message.
     """
-    if channel != "chat" or row is None or row.what != "unclear" or row.why in (unclear_replies.MOVED_ON, "empty"):
+    if channel != "chat" or row is None or row.kind != "unclear" or row.reason in (unclear_replies.MOVED_ON, "empty"):
         return False
     times = unclear_replies.count_unclear(work, row)
     if times == unclear_replies.CLARIFICATIONS + 1:

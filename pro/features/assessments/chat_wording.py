@@ -47,7 +47,7 @@ def question_text(item: Item, words: Words, gettext: Gettext) -> str:
 
     Each question is read alone, so the period must not be taken from another one.
     """
-    recall = words.recalls.get(item.recall, "")
+    recall = words.recall_periods.get(item.recall_period, "")
     question = words.items[item.id].plain
     return gettext("%(recall)s: %(question)s", recall=recall, question=question) if recall else question
 

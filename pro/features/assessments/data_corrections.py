@@ -32,15 +32,15 @@ SIGNED_SHAPES: SignedShapes = {1: ("form", "item", "answer", "old", "value", "he
 class CorrectionRequest:
     """The content of a correction request.
 
-    ``value``: None for "not answered". ``heard_at``, ``heard_how``, ``heard_by``: when, how and to whom the participant
-    confirmed the correct answer.
+    ``value``: None for "not answered". ``confirmed_at``, ``confirmed_how``, ``confirmed_to``: when, how and to whom the
+    participant confirmed the correct answer.
     """
 
     item: str
     value: Value | None
-    heard_at: datetime | None
-    heard_how: str
-    heard_by: int | None
+    confirmed_at: datetime | None
+    confirmed_how: str
+    confirmed_to: int | None
     reason: str
 
 
@@ -54,19 +54,19 @@ class CorrectionRow:
 
     id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     assessment_id: int
     title: str
     item: str
     question: str
     was: str
     wanted: str
-    heard_at: datetime
-    heard_how: str
-    heard_by: str
+    confirmed_at: datetime
+    confirmed_how: str
+    confirmed_to: str
     reason: str
-    asked_at: datetime
-    asked_by: str
+    requested_at: datetime
+    requested_by: str
     own: bool
     outcome: str
     decided_at: datetime | None
@@ -112,19 +112,19 @@ def request_correction(
         old=stood.value if stood and stood.state == "given" else None,
         value=store_value(correction_request.value),
         answer_id=stood.id if stood else None,
-        heard_at=correction_request.heard_at,
-        heard_how=correction_request.heard_how,
-        heard_by=correction_request.heard_by,
+        confirmed_at=correction_request.confirmed_at,
+        confirmed_how=correction_request.confirmed_how,
+        confirmed_to=correction_request.confirmed_to,
         reason=correction_request.reason.strip(),
-        asked_at=work.now,
-        asked_by=proof.staff_id,
+        requested_at=work.now,
+        requested_by=proof.staff_id,
         outcome="",
         note="",
     )
     work.session.add(row)
     work.session.flush()
     work.record(
-        "correction.requested",
+        "data_correction.requested",
         row,
         participant_id=person.id,
         old={row.item: row.old},
@@ -192,7 +192,7 @@ def signed_content(row: DataCorrection) -> Mapping[str, Any]:
         "answer": row.answer_id,
         "old": row.old,
         "value": row.value,
-        "heard": [row.heard_at.isoformat(), row.heard_how, row.heard_by],
+        "heard": [row.confirmed_at.isoformat(), row.confirmed_how, row.confirmed_to],
         "reason": row.reason,
         "outcome": row.outcome,
         "note": row.note,
@@ -250,15 +250,17 @@ def _request_problems(
 ) -> dict[str, str]:
     """Return a problem key for each invalid field of a request."""
     shape = work.catalogue.shown_instrument(assessment.instrument)
-    reason, heard = correction_request.reason.strip(), correction_request.heard_at
+    reason, heard = correction_request.reason.strip(), correction_request.confirmed_at
     who = (
-        work.session.get(StaffMember, correction_request.heard_by) if correction_request.heard_by is not None else None
+        work.session.get(StaffMember, correction_request.confirmed_to)
+        if correction_request.confirmed_to is not None
+        else None
     )
     wrong = {
         "reason": "" if 0 < len(reason) <= REASON_LENGTH else "too_long" if reason else "why_needed",
-        "heard_at": "day_and_time_needed" if heard is None else "in_future_heard" if heard > work.now else "",
-        "heard_how": "" if correction_request.heard_how in REQUEST_CHANNELS else "unknown",
-        "heard_by": "" if who is not None and who.disabled_at is None else "person_missing",
+        "confirmed_at": "day_and_time_needed" if heard is None else "in_future_heard" if heard > work.now else "",
+        "confirmed_how": "" if correction_request.confirmed_how in REQUEST_CHANNELS else "unknown",
+        "confirmed_to": "" if who is not None and who.disabled_at is None else "person_missing",
         "value": "",
     }
     item = shape.items.get(correction_request.item)
@@ -295,7 +297,7 @@ def _lock_for_decision(
     record_freezes.require_unfrozen(work, person.plan, person.id)
     if row.outcome:
         raise NotAllowed("decided")
-    if row.asked_by == proof.staff_id:
+    if row.requested_by == proof.staff_id:
         raise NotAllowed("own_request")
     return row, assessment
 
@@ -304,7 +306,7 @@ def _sign_decision(work: UnitOfWork, proof: PasswordProof, row: DataCorrection, 
     """Store, record and sign a decision."""
     row.outcome, row.note = outcome, note.strip()
     row.decided_at, row.decided_by = work.now, proof.staff_id
-    action = "correction.approved" if outcome == "approved" else "correction.refused"
+    action = "data_correction.approved" if outcome == "approved" else "data_correction.refused"
     work.record(action, row, participant_id=row.participant_id, reason=row.note)
     accounts_signatures.sign(
         work, proof, outcome, row, signed_content(row), SIGNED_SHAPES, participant_id=row.participant_id
@@ -333,20 +335,20 @@ def _build_row(work: UnitOfWork, row: DataCorrection, language: str) -> Correcti
     return CorrectionRow(
         id=row.id,
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         assessment_id=assessment.id,
         title=work.catalogue.staff_title(assessment.instrument, language),
         item=row.item,
         question=question,
         was=answer_text(row.old),
         wanted=answer_text(row.value),
-        heard_at=row.heard_at,
-        heard_how=row.heard_how,
-        heard_by=names.get(row.heard_by, ""),
+        confirmed_at=row.confirmed_at,
+        confirmed_how=row.confirmed_how,
+        confirmed_to=names.get(row.confirmed_to, ""),
         reason=row.reason,
-        asked_at=row.asked_at,
-        asked_by=names.get(row.asked_by, ""),
-        own=row.asked_by == work.actor.id,
+        requested_at=row.requested_at,
+        requested_by=names.get(row.requested_by, ""),
+        own=row.requested_by == work.actor.id,
         outcome=row.outcome,
         decided_at=row.decided_at,
         decided_by=names.get(row.decided_by or 0, ""),

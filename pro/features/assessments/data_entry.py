@@ -75,13 +75,13 @@ def entry_state(work: UnitOfWork, participant: Participant, instrument: str) -> 
 
 
 def find_expected_form(
-    work: UnitOfWork, participant: Participant, instrument: str, expected_id: int | None = None
+    work: UnitOfWork, participant: Participant, instrument: str, expected_form_id: int | None = None
 ) -> ExpectedForm | None:
     """Return the expected form that a form entered now counts for, or None.
 
-    ``expected_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan or an
-    expected form of another participant, RecordFrozen, NotAllowed("died" | "plan_gone"), and NotAllowed("withdrawn")
-    unless it is a form at the withdrawal, which only staff may enter.
+    ``expected_form_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan
+    or an expected form of another participant, RecordFrozen, NotAllowed("died" | "plan_gone"), and
+    NotAllowed("withdrawn") unless it is a form at the withdrawal, which only staff may enter.
     """
     plan = work.catalogue.plan_or_none(participant.plan)
     if plan is None:
@@ -91,9 +91,9 @@ def find_expected_form(
     record_freezes.require_unfrozen(work, participant.plan, participant.id)
     if participant.died_at is not None:
         raise NotAllowed("died")
-    expected = work.session.get(ExpectedForm, expected_id) if expected_id is not None else None
+    expected = work.session.get(ExpectedForm, expected_form_id) if expected_form_id is not None else None
     ours = expected is not None and (expected.participant_id, expected.instrument) == (participant.id, instrument)
-    if expected_id is not None and not ours:
+    if expected_form_id is not None and not ours:
         raise NotFound("expected")
     if participant.withdrawn_at is None:
         return expected
@@ -103,10 +103,10 @@ def find_expected_form(
             ExpectedForm.participant_id == participant.id,
             ExpectedForm.instrument == instrument,
             ExpectedForm.kind.in_(last),
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
         )
         expected = work.session.scalar(query.order_by(ExpectedForm.due_at).limit(1))
-    if expected is None or expected.kind not in last or expected.served_at is not None:
+    if expected is None or expected.kind not in last or expected.received_at is not None:
         raise NotAllowed("withdrawn")
     return expected
 
@@ -121,7 +121,7 @@ def enter_form(
     answered_at: datetime,
     given: Mapping[str, Value | None],
     language: str,
-    expected_id: int | None = None,
+    expected_form_id: int | None = None,
     seen: str | None = None,
 ) -> Assessment:
     """Store a phone interview or a paper form: answers, scores and alerts.
@@ -135,7 +135,7 @@ def enter_form(
     participant answered meanwhile, and as ``find_expected_form``. Nothing is stored then.
     """
     work.lock(participant)
-    expected = find_expected_form(work, participant, instrument, expected_id)
+    expected = find_expected_form(work, participant, instrument, expected_form_id)
     now = entry_state(work, participant, instrument)
     if now.form is not None:
         work.lock(now.form)
@@ -157,7 +157,7 @@ def enter_form(
     _add_and_record(work, assessment, [*stale, *filled.changes], now.rows, language, mode, answered_by)
     assessment.first_answer_at = assessment.first_answer_at or work.now
     assessment.last_answer_at = work.now
-    new = {"mode": mode, "answered_by": answered_by, "answered_at": answered_at.isoformat()}
+    new = {"completion_mode": mode, "answered_by": answered_by, "answered_at": answered_at.isoformat()}
     work.record("assessment.entered", assessment, participant_id=participant.id, new=new)
     answer_service.close_form(work, assessment, filled.answers, language, earlier=now.answers or None)
     return assessment
@@ -178,7 +178,7 @@ def verify_paper_form(
         raise NotFound("paper")
     person = work.session.get_one(Participant, assessment.participant_id)
     record_freezes.require_unfrozen(work, person.plan, person.id)
-    if assessment.checked_at is not None:
+    if assessment.verified_at is not None:
         raise NotAllowed("checked")
     if assessment.entered_by == work.actor.id:
         raise NotAllowed("own_entry")
@@ -196,7 +196,7 @@ def verify_paper_form(
         wrong["reason"] = "too_long" if reason else "reason_empty"
     if wrong:
         raise BadData("check", fields=wrong)
-    assessment.checked_at, assessment.checked_by = work.now, work.actor.id
+    assessment.verified_at, assessment.verified_by = work.now, work.actor.id
     changes = [change for _page, change in filled.changes]
     old = {change.item: rows[change.item].value for change in changes if change.item in rows}
     new = {change.item: [change.state, store_value(change.value)] for change in changes}
@@ -229,12 +229,16 @@ def apply_correction(
 
 def is_paper_form(assessment: Assessment) -> bool:
     """Return True for a submitted form that was entered from paper."""
-    return assessment.mode == "paper" and assessment.submitted_at is not None
+    return assessment.completion_mode == "paper" and assessment.submitted_at is not None
 
 
 def _withdrawal_visits(plan: StudyPlan) -> list[str]:
     """Return the visits that take place after, or because of, a withdrawal."""
-    return [visit.id for visit in plan.calendar.visits if WITHDRAWAL in visit.outlives] if plan.calendar else []
+    return (
+        [visit.id for visit in plan.visit_schedule.visits if WITHDRAWAL in visit.continues_after]
+        if plan.visit_schedule
+        else []
+    )
 
 
 def _head_problems(
@@ -286,7 +290,7 @@ def _open_form(
     work: UnitOfWork, assessment: Assessment, mode: str, answered_by: str, answered_at: datetime, now: EntryState
 ) -> None:
     """Set mode, person and time on a form that staff enter, and open it."""
-    assessment.mode = mode
+    assessment.completion_mode = mode
     assessment.answered_by = form_access.most_assisted(assessment.answered_by if now.answers else None, answered_by)
     assessment.answered_at = answered_at
     assessment.entered_by = work.actor.id

@@ -109,7 +109,7 @@ def list_sent_forms(
             ref=form.ref,
             title=form_state.form_words(work, form, language).title,
             at=form.answered_at or form.submitted_at or form.issued_at,
-            mode=form.mode or "web",
+            mode=form.completion_mode or "web",
             by_proxy=form.answered_by == "proxy",
             readable=_may_read(work, form, form_session),
         )

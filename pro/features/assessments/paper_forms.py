@@ -59,8 +59,8 @@ class QuestionnaireLayout:
     """An instrument as a page for data entry.
 
     ``state``: the ``EntryState.state`` when the page was shown. ``begun_at``: when the participant started this form,
-    with ``there`` items answered. ``last_at``: when the last submitted form was answered. ``expected_id``: the expected
-    form that it must count for, None if staff may choose.
+    with ``there`` items answered. ``last_at``: when the last submitted form was answered. ``expected_form_id``: the
+    expected form that it must count for, None if staff may choose.
     """
 
     participant: Participant
@@ -72,7 +72,7 @@ class QuestionnaireLayout:
     begun_at: datetime | None
     there: int
     last_at: datetime | None
-    expected_id: int | None
+    expected_form_id: int | None
     languages: tuple[str, ...]
 
     @property
@@ -85,14 +85,14 @@ class QuestionnaireLayout:
 class PaperForm:
     """A form that was entered from paper.
 
-    ``own``: the acting person entered it. ``checked_by``: "" while unverified.
+    ``own``: the acting person entered it. ``verified_by``: "" while unverified.
     """
 
     assessment: Assessment
     sheet: QuestionnaireLayout
     entered_by: str
     own: bool
-    checked_by: str
+    verified_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class UnverifiedPaperForm:
 
     assessment_id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     title: str
     entered_by: str
     entered_at: datetime
@@ -135,7 +135,7 @@ def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, la
         begun_at=there.form.first_answer_at if there.form and there.answers else None,
         there=sum(value is not None for value in there.answers.values()),
         last_at=moments[-1] if moments else None,
-        expected_id=expected.id if expected else None,
+        expected_form_id=expected.id if expected else None,
         languages=work.catalogue.shown_plan(participant.plan).languages,
     )
 
@@ -151,7 +151,7 @@ def read_paper_form(work: UnitOfWork, assessment_id: int, language: str) -> Pape
         sheet=answered_layout(work, assessment, language),
         entered_by=names.get(assessment.entered_by or 0, ""),
         own=assessment.entered_by == work.actor.id,
-        checked_by=names.get(assessment.checked_by or 0, ""),
+        verified_by=names.get(assessment.verified_by or 0, ""),
     )
 
 
@@ -172,7 +172,7 @@ def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> 
         begun_at=None,
         there=len(answers),
         last_at=assessment.answered_at,
-        expected_id=None,
+        expected_form_id=None,
         languages=work.catalogue.shown_plan(participant.plan).languages,
     )
 
@@ -189,7 +189,11 @@ def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPa
     query = (
         select(Assessment, Participant)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(Assessment.mode == "paper", Assessment.submitted_at.is_not(None), Assessment.checked_at.is_(None))
+        .where(
+            Assessment.completion_mode == "paper",
+            Assessment.submitted_at.is_not(None),
+            Assessment.verified_at.is_(None),
+        )
         .order_by(Assessment.submitted_at, Assessment.id)
     )
     names = staff_accounts.staff_names(work)
@@ -197,7 +201,7 @@ def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPa
         UnverifiedPaperForm(
             assessment_id=assessment.id,
             participant_id=participant.id,
-            study_number=participant.study_number,
+            participant_number=participant.participant_number,
             title=work.catalogue.staff_title(assessment.instrument, language),
             entered_by=names.get(assessment.entered_by or 0, ""),
             entered_at=assessment.submitted_at or work.now,
@@ -248,12 +252,12 @@ def _groups(
             parents = _parents(shape, item)
             if not parents and page_flow.is_asked(item, {}, facts) is False:
                 continue
-            recall = groups[-1][0] if groups and parents else item.recall
+            recall = groups[-1][0] if groups and parents else item.recall_period
             if not groups or groups[-1][0] != recall:
                 groups.append((recall, []))
             question = _question(shape, item, words, answers, facts, opened_by, translator)
             groups[-1][1].append(question)
-    return tuple(QuestionGroup(words.recalls.get(recall, ""), tuple(questions)) for recall, questions in groups)
+    return tuple(QuestionGroup(words.recall_periods.get(recall, ""), tuple(questions)) for recall, questions in groups)
 
 
 def _parents(shape: Instrument, item: Item) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether the study team was told about a participant's urgent answers, for the pages of the form."""
+"""Whether the study team was notified of a participant's urgent answers, for the pages of the form."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def read_team_notice(work: UnitOfWork, alerts: Sequence[Alert]) -> TeamNotice:
 
 
 def _stands(alert: Alert) -> bool:
-    """Return False for an alert that a louder one covers, or that closed by itself."""
-    return alert.superseded_at is None and (alert.resolved_at is None or alert.acknowledged_at is not None)
+    """Return False for an alert that one of a higher level supersedes, or that closed by itself."""
+    return alert.superseded_at is None and (alert.closed_at is None or alert.acknowledged_at is not None)
 
 
 def _is_notified(alert: Alert, notices: Sequence[StaffNotice]) -> bool:

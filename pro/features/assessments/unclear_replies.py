@@ -28,7 +28,7 @@ def count_unclear(work: UnitOfWork, row: IncomingMessage) -> int:
             IncomingMessage.participant_id == row.participant_id,
             IncomingMessage.assessment_id == row.assessment_id,
             IncomingMessage.channel == row.channel,
-            IncomingMessage.why.not_in(_NOT_COUNTED),
+            IncomingMessage.reason.not_in(_NOT_COUNTED),
         )
         .order_by(IncomingMessage.id.desc())
         .limit(CLARIFICATIONS + 2)
@@ -37,7 +37,7 @@ def count_unclear(work: UnitOfWork, row: IncomingMessage) -> int:
     answered_at = form.last_answer_at if form is not None else None
     times = 0
     for text in work.session.scalars(query):
-        if text.what != "unclear" or (answered_at is not None and text.received_at < answered_at):
+        if text.kind != "unclear" or (answered_at is not None and text.received_at < answered_at):
             break
         times += 1
     return times

@@ -133,15 +133,15 @@ def seal_entries(work: UnitOfWork) -> int:
     position, previous = _last_seal(work)
     query = (
         select(AuditEntry)
-        .outerjoin(Seal, Seal.event_id == AuditEntry.id)
-        .where(Seal.event_id.is_(None))
+        .outerjoin(Seal, Seal.audit_entry_id == AuditEntry.id)
+        .where(Seal.audit_entry_id.is_(None))
         .order_by(AuditEntry.id)
     )
     events = list(work.session.scalars(query.limit(BATCH_SIZE)))
     for event in events:
         position += 1
         previous = digest_of(previous, event)
-        work.session.add(Seal(position=position, event_id=event.id, digest=previous))
+        work.session.add(Seal(position=position, audit_entry_id=event.id, digest=previous))
     return len(events)
 
 
@@ -194,12 +194,16 @@ def _verify_part(work: UnitOfWork, after: int, previous: str, most: int | None) 
         if seal is None or seal.digest != previous:
             found.append(ChainProblem("other_seal", {"position": after}))
     expected, newest = after, None
-    query = select(Seal, AuditEntry).outerjoin(AuditEntry, AuditEntry.id == Seal.event_id).where(Seal.position > after)
+    query = (
+        select(Seal, AuditEntry)
+        .outerjoin(AuditEntry, AuditEntry.id == Seal.audit_entry_id)
+        .where(Seal.position > after)
+    )
     query = query.order_by(Seal.position).limit(most)
     for seal, joined in work.session.execute(query.execution_options(yield_per=1000)):
         event: AuditEntry | None = joined
         expected += 1
-        place = {"position": seal.position, "event": seal.event_id}
+        place = {"position": seal.position, "event": seal.audit_entry_id}
         if seal.position != expected:
             found.append(ChainProblem("missing", {"expected": expected, "position": seal.position}))
             expected = seal.position
@@ -213,7 +217,7 @@ def _verify_part(work: UnitOfWork, after: int, previous: str, most: int | None) 
             newest = max(newest or event.at, event.at)
         previous = seal.digest
     waiting = select(func.count(), func.min(AuditEntry.at)).select_from(AuditEntry)
-    waiting = waiting.outerjoin(Seal, Seal.event_id == AuditEntry.id).where(Seal.event_id.is_(None))
+    waiting = waiting.outerjoin(Seal, Seal.audit_entry_id == AuditEntry.id).where(Seal.audit_entry_id.is_(None))
     unsealed, oldest = work.session.execute(waiting).one()
     if oldest is not None and work.now - oldest > MAX_SEAL_DELAY:
         found.append(ChainProblem("waiting", {"count": unsealed, "at": f"{oldest:%Y-%m-%d %H:%M}"}))

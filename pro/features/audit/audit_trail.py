@@ -36,16 +36,16 @@ BARE_VALUE_KEYS: Mapping[str, str] = {
     "assessment.scored": "algorithm",
     "assessment.shortened": "pages",
     "assessment.submitted": "answers",
-    "card.locked": "tries",
-    "card.wrong_pin": "tries",
-    "expected.reason": "missing",
+    "participant_card.locked": "tries",
+    "participant_card.wrong_pin": "tries",
+    "expected_form.reason": "missing",
     "participant.language": "language",
 }
 # Entries about answers: ``old`` is {item: value}, ``new`` is {item: [state, value]}.
-ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
+ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "data_correction.requested"})
 # Keys with free text: the page shows that there is text, not the text. What a page showed at a signature may hold free
 # text too, so it is hidden; the signature's digest stands for it.
-FREE_TEXT_KEYS = frozenset({"told"})
+FREE_TEXT_KEYS = frozenset({"information"})
 HIDDEN_KEYS = frozenset({"seen"})
 
 
@@ -96,7 +96,7 @@ class AuditLine:
     role: str
     action: str
     participant_id: int | None
-    study_number: str
+    participant_number: str
     plan: str
     ref: str
     title: str
@@ -161,12 +161,12 @@ def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[Aud
         raise NotAllowed("too_many")
     seals: dict[int, str] = {}
     for part in _batches([event.id for event in events]):
-        query = select(Seal.event_id, Seal.digest).where(Seal.event_id.in_(part))
-        seals |= {row.event_id: row.digest for row in work.session.execute(query)}
+        query = select(Seal.audit_entry_id, Seal.digest).where(Seal.audit_entry_id.in_(part))
+        seals |= {row.audit_entry_id: row.digest for row in work.session.execute(query)}
     lines = _audit_lines(work, events, language, seals)
     said = {
         "rows": len(lines),
-        "who": pick.who,
+        "staff_member": pick.who,
         "form": pick.ref,
         "since": pick.since.isoformat() if pick.since else "",
         "until": pick.until.isoformat() if pick.until else "",
@@ -189,7 +189,7 @@ def make_filter(
     wrong = {}
     person = None
     if number:
-        found = func.upper(Participant.study_number) == number.upper()
+        found = func.upper(Participant.participant_number) == number.upper()
         person = work.session.scalar(select(Participant.id).where(found).order_by(Participant.id).limit(1))
         if person is None:
             wrong["number"] = "no_participant"
@@ -202,10 +202,10 @@ def make_filter(
     return AuditFilter(person, ref, who, since, until, tuple(actions))
 
 
-def study_number(work: UnitOfWork, participant_id: int | None) -> str:
+def participant_number(work: UnitOfWork, participant_id: int | None) -> str:
     """Return the number of a participant, or "" if there is none."""
     person = work.session.get(Participant, participant_id) if participant_id is not None else None
-    return person.study_number if person else ""
+    return person.participant_number if person else ""
 
 
 def staff_list(work: UnitOfWork) -> list[tuple[str, str, str]]:
@@ -249,7 +249,7 @@ def _about_form(ref: str) -> ColumnElement[bool]:
     queries = select(Query.id).where(Query.assessment_id.in_(form))
     return or_(
         and_(AuditEntry.subject == "assessment", AuditEntry.subject_id.in_(form)),
-        and_(AuditEntry.subject == "correction", AuditEntry.subject_id.in_(requests)),
+        and_(AuditEntry.subject == "data_correction", AuditEntry.subject_id.in_(requests)),
         and_(AuditEntry.subject == "alert", AuditEntry.subject_id.in_(alerts)),
         and_(AuditEntry.subject == "query", AuditEntry.subject_id.in_(queries)),
     )
@@ -267,7 +267,7 @@ def _audit_lines(
     about = {event.participant_id for event in events if event.participant_id is not None}
     numbers: dict[int, tuple[str, str]] = {}
     for part in _batches(sorted(about)):
-        query = select(Participant.id, Participant.study_number, Participant.plan).where(Participant.id.in_(part))
+        query = select(Participant.id, Participant.participant_number, Participant.plan).where(Participant.id.in_(part))
         numbers.update({person: (number, plan) for person, number, plan in work.session.execute(query)})
     forms = _forms_of_events(work, events)
     may_see_answers = staff_accounts.has_right(work.actor.role, "see_answers")
@@ -289,7 +289,7 @@ def _audit_lines(
                 role=event.role,
                 action=event.action,
                 participant_id=event.participant_id,
-                study_number=number,
+                participant_number=number,
                 plan=plan,
                 ref=form.ref if form else "",
                 title=work.catalogue.staff_title(form.instrument, language) if form else "",

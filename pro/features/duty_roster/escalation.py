@@ -1,8 +1,8 @@
-"""Decide who must be told about a waiting case now: first messages, escalation steps, repeats, and what was refused.
+"""Decide whom to notify of a waiting case now: first messages, escalation steps, repeats, and what was refused.
 
-Source: docs/alerts.md 3. A case is the waiting loud alerts of one source, or the unread loud texts of one unknown
-number. Nothing is remembered between two runs: what is due follows from the case, its messages and the clock, so a
-run that was lost, or ran twice, changes nothing.
+Source: docs/alerts.md 3. A case is the waiting urgent and emergency alerts of one source, or the unread urgent texts of
+one unknown number. Nothing is remembered between two runs: what is due follows from the case, its messages and the
+clock, so a run that was lost, or ran twice, changes nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from pro.models import Message, StaffMember
 
 # A message that waits for longer than this counts as not received: the other channel and the next person are tried.
 LATE_AFTER: Mapping[Level, timedelta] = {Level.EMERGENCY: timedelta(minutes=2), Level.URGENT: timedelta(minutes=15)}
-# Further texts of one sender are told together, at the earliest this long after the last message.
+# Further texts of one sender are announced together, at the earliest this long after the last message.
 GROUP_PAUSE = timedelta(minutes=10)
-# A case of which no message was accepted for this long is reported as untold.
+# A case of which no message was accepted for this long is reported as not_notified.
 TOLD_WITHIN = timedelta(minutes=2)
 
 NoticeState = Literal["told", "waiting", "refused", "dropped"]
@@ -37,10 +37,10 @@ NoticeState = Literal["told", "waiting", "refused", "dropped"]
 
 @dataclass(frozen=True, slots=True)
 class StaffNotice:
-    """One message about a case. ``state`` told: a provider accepted it, and has not reported a failure since.
+    """One message about a case. ``state`` "told": a provider accepted it, and has not reported a failure since.
 
-    A message leads to the case, so it tells of what was raised until it left: ``told_at``. ``is_taken``: the alert that
-    it names was acknowledged or closed; before such a message leaves, what still waits must be told for itself.
+    A message leads to the case, so it announces what was raised until it was sent: ``told_at``. ``is_taken``: the alert
+    that it names was acknowledged or closed; before such a message leaves, what still waits needs a message of its own.
     """
 
     staff_id: int
@@ -57,7 +57,7 @@ class StaffNotice:
         return self.state == "waiting" and not self.is_taken
 
     def covers(self, at: datetime) -> bool:
-        """Return True if the message tells, or will tell, of what was raised ``at``."""
+        """Return True if the message announces, or will announce, what was raised ``at``."""
         return self.is_on_its_way or self.tells_of(at)
 
     def tells_of(self, at: datetime) -> bool:
@@ -70,9 +70,9 @@ class WaitingCase:
     """A case that waits for a person.
 
     ``key``: names it in the keys of its messages. ``since``: when its first alert of ``level`` was raised; the steps
-    count from then. ``newest_at``: the newest alert that must be told at once. ``more``: number of texts beside the
-    first. ``is_grouped``: further texts are told together. ``templates``: of the first message, of the later ones, and
-    of one about further texts. ``plans``: whose steps apply; none if the plan is no longer installed.
+    count from then. ``newest_at``: the newest alert that must be announced at once. ``more``: number of texts beside
+    the first. ``is_grouped``: further texts are announced together. ``templates``: of the first message, of the later
+    ones, and of one about further texts. ``plans``: whose steps apply; none if the plan is no longer installed.
     """
 
     key: str
@@ -90,7 +90,10 @@ class WaitingCase:
 
     @property
     def notify_from(self) -> datetime:
-        """Return when what must be told was raised: further texts are told together, a further emergency for itself."""
+        """Return when the cause of the notification was raised.
+
+        Further texts are announced together, a further emergency by itself.
+        """
         return self.since if self.is_grouped else self.newest_at
 
 
@@ -110,14 +113,14 @@ def is_notified(case: WaitingCase) -> bool:
 
 
 def is_untold(case: WaitingCase, now: datetime) -> bool:
-    """Return True if the case is not told, and its messages were refused or TOLD_WITHIN has passed."""
+    """Return True if no person was notified of the case, and its messages were refused or TOLD_WITHIN has passed."""
     if case.since > now + TOLD_WITHIN:
         # The clock was set back: no step of this case is due for a long time.
         return True
     if is_notified(case):
         return False
     reached = any(one.told_at is not None and one.told_at >= case.since for one in case.notices)
-    # Further alerts do not begin the time anew while no person was told of the first.
+    # Further alerts do not restart the time while no person was notified of the first.
     since = case.newest_at if reached and not case.is_grouped else case.since
     # A message that has not left yet leads to what was raised meanwhile as well.
     is_on_its_way = any(one.is_on_its_way and one.level >= case.level for one in case.notices)
@@ -181,7 +184,7 @@ class _CaseRound:
         for plan in self.case.plans:
             days = self.work.catalogue.working_days(plan.id)
             self.hours[plan.id] = escalation_steps.working_hours(plan.settings, days)
-        # The time is part of the keys: what is raised anew is told anew.
+        # The time is part of the keys: what is raised again is announced again.
         self.stem = f"{self.case.key}:{self.case.since:%y%m%dT%H%M%S%f}:{self.case.level.word}"
 
     def due(self) -> Iterator[DueNotice]:
@@ -209,7 +212,7 @@ class _CaseRound:
             return self.duty.recipients_without_plan(self.work.now)
         people: dict[int, StaffMember] = {}
         for plan in self.case.plans:
-            steps = [step for step in plan.ladder if step.level is self.case.level and step.at_once]
+            steps = [step for step in plan.escalation_steps if step.level is self.case.level and step.at_once]
             # A later step has a message of its own.
             steps += [due.step for due in self._due_steps(plan) if due.at <= self.case.newest_at]
             people |= {person.id: person for person in self.duty.recipients_of(plan.id, steps, self.work.now)}
@@ -218,7 +221,7 @@ class _CaseRound:
     def _has_newest(self, person: StaffMember) -> bool:
         """Return True if a message to ``person`` leads to the newest alert, or was refused, or is too recent.
 
-        A refused message was an attempt: this person is told in another way. What others were sent does not count.
+        A refused message was an attempt: this person is notified in another way. What others were sent does not count.
         """
         case = self.case
         theirs = [one for one in case.notices if one.staff_id == person.id and one.level >= case.level]
@@ -232,7 +235,7 @@ class _CaseRound:
 
     def _due_steps(self, plan: StudyPlan) -> tuple[DueStep, ...]:
         return escalation_steps.due_steps(
-            plan.ladder, self.case.level, self.case.since, self.work.now, self.hours[plan.id]
+            plan.escalation_steps, self.case.level, self.case.since, self.work.now, self.hours[plan.id]
         )
 
     def _later_steps(self) -> Iterator[DueNotice]:
@@ -296,8 +299,10 @@ class _CaseRound:
         return [one for one in self.case.notices if one.level >= self.case.level and one.queued_at >= self.case.since]
 
     def _steps_in_order(self, plan: StudyPlan) -> list[EscalationStep]:
-        first = [step for step in plan.ladder if step.level is self.case.level and step.at_once]
-        later = escalation_steps.timed_steps(plan.ladder, self.case.level, self.case.since, self.hours[plan.id])
+        first = [step for step in plan.escalation_steps if step.level is self.case.level and step.at_once]
+        later = escalation_steps.timed_steps(
+            plan.escalation_steps, self.case.level, self.case.since, self.hours[plan.id]
+        )
         return [*first, *(due.step for due in later)]
 
     def _repeats(self) -> Iterator[DueNotice]:
@@ -317,7 +322,9 @@ class _CaseRound:
         """Return the number of the repeat that is due by ``plan``, 0 before the first."""
         pause = plan.repeat_minutes.get(self.case.level, DEFAULT_REPEAT_MINUTES[self.case.level])
         hours = self.hours[plan.id]
-        return escalation_steps.due_repeat(plan.ladder, self.case.level, self.case.since, self.work.now, hours, pause)
+        return escalation_steps.due_repeat(
+            plan.escalation_steps, self.case.level, self.case.since, self.work.now, hours, pause
+        )
 
     def _repeat(self, people: Sequence[StaffMember], number: int) -> Iterator[DueNotice]:
         for person in people:

@@ -25,7 +25,7 @@ from pro.models import Alert, Message, Participant
 
 log = logging.getLogger(__name__)
 # Templates of messages about urgent and emergency alerts: the first, the later ones, about further texts, by SMS.
-ALERT_TEMPLATES = ("alert", "alert_again", "alert_more", "alert_sms")
+ALERT_TEMPLATES = ("alert", "alert_escalation", "alert_more", "alert_sms")
 # Source of the alerts about texts that came by themselves: this and the id of the first text of the case.
 TEXT_CASE_PREFIX = "inbound:"
 
@@ -55,7 +55,8 @@ def notify_staff(
     """Queue what leaves at once about the alerts ``raised`` in one case. Never raises, and undoes no alert.
 
     ``before``: the earlier alerts of the case. A further urgent alert of a case that waits as urgent adds no message,
-    nor does a further text of one sender: the worker tells about these together. What fails here is told by the worker.
+    nor does a further text of one sender: the worker announces these together. What fails here is announced by the
+    worker.
     """
     try:
         with work.session.begin_nested():
@@ -92,7 +93,7 @@ def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -
     }
     done = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
     new = [
-        queue_staff_message(work, person, "alert_digest", {"rows": rows}, key)
+        queue_staff_message(work, person, "daily_digest", {"rows": rows}, key)
         for key, person in keys.items()
         if key not in done
     ]
@@ -119,7 +120,7 @@ def escalate_alerts(work: UnitOfWork) -> EscalationResult:
 
 
 def waiting_cases(work: UnitOfWork) -> list[tuple[WaitingCase, list[Alert]]]:
-    """Return every case with a loud alert that waits, with these alerts, in two queries."""
+    """Return every case with a urgent or emergency alert that waits, with these alerts, in two queries."""
     groups: dict[str, list[Alert]] = {}
     # Held here, so that the session does not ask for each participant again.
     people: dict[str, Participant] = {}
@@ -152,7 +153,9 @@ def next_escalation(
         return None
     level, raised_at, _alert = _highest_level(waiting)
     hours = escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
-    at, steps = escalation_steps.next_notice(plan.ladder, level, raised_at, work.now, hours, plan.repeat_minutes[level])
+    at, steps = escalation_steps.next_notice(
+        plan.escalation_steps, level, raised_at, work.now, hours, plan.repeat_minutes[level]
+    )
     roster = roster or recipients.read_duty_state(work)
     return NextEscalation(at, tuple(person.name for person in roster.recipients_of(plan.id, steps, at)))
 
@@ -171,7 +174,7 @@ def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> No
             other.source == Alert.source,
             other.level >= int(Level.URGENT),
             other.acknowledged_at.is_(None),
-            other.resolved_at.is_(None),
+            other.closed_at.is_(None),
             other.superseded_at.is_(None),
         )
         .exists()
@@ -199,12 +202,12 @@ def lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
 
 def _is_untaken(alert: Alert) -> bool:
     """Return True for an open urgent or emergency alert without acknowledgement, covered by another one or not."""
-    return alert.level >= Level.URGENT and alert.acknowledged_at is None and alert.resolved_at is None
+    return alert.level >= Level.URGENT and alert.acknowledged_at is None and alert.closed_at is None
 
 
 def _untaken_clauses() -> tuple[ColumnElement[bool], ...]:
     """Return the same as conditions."""
-    return (Alert.level >= int(Level.URGENT), Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None))
+    return (Alert.level >= int(Level.URGENT), Alert.acknowledged_at.is_(None), Alert.closed_at.is_(None))
 
 
 def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
@@ -220,10 +223,10 @@ def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
 
 
 def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> bool:
-    """Return True if a message about the case, at the level of ``first`` or louder, leads to it already.
+    """Return True if a message about the case, at the level of ``first`` or higher, leads to it already.
 
-    Not so for a further emergency in a form, of which each person is told whose message has left, nor while the earlier
-    messages failed.
+    Not so for a further emergency in a form, of which each person is notified whose message was sent, nor while the
+    earlier messages failed.
     """
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
     if first.level > max((alert.level for alert in earlier), default=0):
@@ -241,15 +244,16 @@ def _build_case(
     notices: Sequence[escalation.StaffNotice],
     newest: Alert | None = None,
 ) -> WaitingCase:
-    """Return the case of the loud alerts of one source that were not acknowledged; ``newest``: what is told at once.
+    """Return the case of the urgent and emergency alerts of one source that were not acknowledged.
 
-    One that another covers counts for the time from which the steps count: a change of answers delays no step.
+    ``newest``: what is announced at once.
+    One that another supersedes counts for the time from which the steps count: a change of answers delays no step.
     """
     level, since, first = _highest_level(waiting)
     highest = [alert for alert in waiting if alert.level == level and alert.superseded_at is None] or [first]
     first = highest[0]
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
-    # A further emergency is told at once; a further urgent alert is found by the message about the first one.
+    # A further emergency is announced at once; a further urgent alert is found by the message about the first one.
     if newest is None:
         newest = highest[-1] if level is Level.EMERGENCY or is_text else first
         # The message about the first urgent alert leads to its later occurrences as well.
@@ -263,9 +267,9 @@ def _build_case(
         since=since,
         newest_at=newest_at,
         plans=[plan] if plan else [],
-        templates=("alert", "alert_again", "alert_more"),
+        templates=("alert", "alert_escalation", "alert_more"),
         params={
-            "study_number": participant.study_number,
+            "participant_number": participant.participant_number,
             "level": level.word,
             "link": f"{work.config.base_url}/staff/alerts/{newest.id}",
         },
@@ -281,7 +285,7 @@ def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[e
     """Return source -> the messages about its alerts, oldest first, in one query."""
     query = (
         select(
-            Message, Alert.level, Alert.source, or_(Alert.acknowledged_at.is_not(None), Alert.resolved_at.is_not(None))
+            Message, Alert.level, Alert.source, or_(Alert.acknowledged_at.is_not(None), Alert.closed_at.is_not(None))
         )
         .join(Alert, Alert.id == Message.alert_id)
         .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
@@ -296,19 +300,19 @@ def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[e
 def _watch_alert_rows(work: UnitOfWork, plan: StudyPlan) -> list[dict[str, str]]:
     """Return the participant numbers with open watch alerts, each with a link to the newest."""
     query = (
-        select(Alert, Participant.study_number)
+        select(Alert, Participant.participant_number)
         .join(Participant, Participant.id == Alert.participant_id)
         .where(
             Participant.plan == plan.id,
             Alert.level == int(Level.WATCH),
             Alert.acknowledged_at.is_(None),
-            Alert.resolved_at.is_(None),
+            Alert.closed_at.is_(None),
             Alert.superseded_at.is_(None),
         )
         .order_by(Alert.id)
     )
     newest = {number: alert.id for alert, number in work.session.execute(query)}
     return [
-        {"study_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
+        {"participant_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
         for number, alert_id in sorted(newest.items(), key=lambda pair: pair[1])
     ]

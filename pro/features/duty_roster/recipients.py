@@ -34,7 +34,7 @@ class DutyState:
         holding = {
             duty.staff_id
             for duty in self.duties
-            if (duty.plan, duty.place) == (plan_id, place) and duty.starts_at <= at < duty.ends_at
+            if (duty.plan, duty.kind) == (plan_id, place) and duty.starts_at <= at < duty.ends_at
         }
         return [person for person in self.staff if person.id in holding - self._absent_ids(at)]
 
@@ -110,7 +110,11 @@ def recipients_at_step(work: UnitOfWork, plan: StudyPlan, level: Level, *, minut
 
     Steps counted in working hours are left out; see ``recipients_of``.
     """
-    steps = [step for step in plan.ladder if step.level is level and step.minutes == minutes and not step.working_hours]
+    steps = [
+        step
+        for step in plan.escalation_steps
+        if step.level is level and step.minutes == minutes and not step.working_hours
+    ]
     return recipients_of(work, plan, steps)
 
 

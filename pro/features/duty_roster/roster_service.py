@@ -74,10 +74,10 @@ class RosterGap:
 class RosterLine:
     """Part of a day and the shift in it.
 
-    ``away``: its holder is absent, so the shift does not count. Without ``duty_id`` and name the line is a gap.
+    ``away``: its holder is absent, so the shift does not count. Without ``shift_id`` and name the line is a gap.
     """
 
-    duty_id: int | None
+    shift_id: int | None
     place: str
     name: str
     part: Interval
@@ -95,7 +95,7 @@ class RosterDay:
     @property
     def has_gap(self) -> bool:
         """True if no person is on call during some future part of the day."""
-        return any(line.duty_id is None for line in self.lines)
+        return any(line.shift_id is None for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,9 @@ def add_shift(
     return _store_shift(work, plan_id, person_id, place, interval)
 
 
-def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
+def cancel_shift(work: UnitOfWork, shift_id: int) -> Shift:
     """Cancel a shift; its past part stays. Raise NotFound, NotAllowed("changed" | "past")."""
-    duty = _lock_shift(work, duty_id)
+    duty = _lock_shift(work, shift_id)
     _end_shift(work, duty, "taken back")
     _keep_part(work, duty, Interval(duty.starts_at, _this_minute(work)))
     return duty
@@ -156,7 +156,7 @@ def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
 
 def hand_over_shift(
     work: UnitOfWork,
-    duty_id: int,
+    shift_id: int,
     person_id: int | None,
     starts: datetime | None,
     ends: datetime | None,
@@ -169,7 +169,7 @@ def hand_over_shift(
     added and returned. ``both_places``: as for ``add_shift``. Raise NotFound, NotAllowed("changed" | "past"),
     BadData("duty", fields=..., whose=...).
     """
-    duty = _lock_shift(work, duty_id)
+    duty = _lock_shift(work, shift_id)
     problems = _person_problems(work, person_id)
     if person_id == duty.staff_id:
         problems["person"] = "same"
@@ -185,12 +185,12 @@ def hand_over_shift(
     if problems or requested is None or person_id is None:
         raise BadData("duty", fields=problems)
     part = Interval(max(requested.starts, _this_minute(work)), requested.ends)
-    _require_free(work, duty.plan, duty.place, person_id, part, except_id=duty.id)
+    _require_free(work, duty.plan, duty.kind, person_id, part, except_id=duty.id)
     if not both_places:
-        _require_one_place(work, duty.plan, duty.place, person_id, part)
+        _require_one_place(work, duty.plan, duty.kind, person_id, part)
     _end_shift(work, duty, "handed over")
     rest = [_keep_part(work, duty, left) for left in subtract_intervals(held, [part])]
-    return [kept for kept in rest if kept] + [_store_shift(work, duty.plan, person_id, duty.place, part)]
+    return [kept for kept in rest if kept] + [_store_shift(work, duty.plan, person_id, duty.kind, part)]
 
 
 def add_absence(
@@ -227,11 +227,11 @@ def cancel_absence(work: UnitOfWork, absence_id: int) -> Absence:
     return absence
 
 
-def read_shift(work: UnitOfWork, duty_id: int) -> EditableShift:
+def read_shift(work: UnitOfWork, shift_id: int) -> EditableShift:
     """Return a shift that can still be changed; NotFound, NotAllowed("changed" | "past")."""
-    duty = _require_changeable(work, work.session.get(Shift, duty_id))
+    duty = _require_changeable(work, work.session.get(Shift, shift_id))
     interval = Interval(duty.starts_at, duty.ends_at)
-    return EditableShift(duty.id, duty.plan, duty.place, _staff_name(work, duty.staff_id), interval)
+    return EditableShift(duty.id, duty.plan, duty.kind, _staff_name(work, duty.staff_id), interval)
 
 
 def eligible_staff(work: UnitOfWork) -> list[StaffMember]:
@@ -305,7 +305,7 @@ def to_utc(local: datetime, zone: str) -> datetime:
 def list_gaps(work: UnitOfWork, plan: StudyPlan, days: int = GAP_DAYS_SHOWN) -> list[RosterGap]:
     """Return the roster gaps that begin within ``days`` days from now, earliest first."""
     span = Interval(work.now, work.now + timedelta(days=max(days, DAYS_SHOWN)))
-    emergency = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
+    emergency = [step for step in plan.escalation_steps if step.level is Level.EMERGENCY and step.at_once]
     return [
         RosterGap(
             plan=plan.id,
@@ -428,7 +428,7 @@ def _require_free(
     for duty in shifts_within(work, interval, plan_id):
         # A shift does not count while its holder is absent, so another person may take the place then.
         if (
-            duty.place == place
+            duty.kind == place
             and duty.id != except_id
             and any(part.overlaps(interval) for part in covered_intervals(duty, away))
         ):
@@ -442,15 +442,15 @@ def _require_one_place(work: UnitOfWork, plan_id: str, place: str, person_id: in
     Otherwise the next escalation step would reach the same phone again.
     """
     for duty in shifts_within(work, interval, plan_id):
-        if duty.staff_id == person_id and duty.place != place:
+        if duty.staff_id == person_id and duty.kind != place:
             whose = RosterConflict(_staff_name(work, person_id), Interval(duty.starts_at, duty.ends_at))
             raise BadData("duty", fields={"person": "holds_other_place"}, whose=whose)
 
 
-def _lock_shift(work: UnitOfWork, duty_id: int) -> Shift:
+def _lock_shift(work: UnitOfWork, shift_id: int) -> Shift:
     """Lock the roster and return a shift. Raise as ``_require_changeable``."""
     _lock_roster(work)
-    return _require_changeable(work, work.session.get(Shift, duty_id, populate_existing=True))
+    return _require_changeable(work, work.session.get(Shift, shift_id, populate_existing=True))
 
 
 def _require_changeable(work: UnitOfWork, row: Row | None) -> Row:
@@ -483,26 +483,26 @@ def _staff_name(work: UnitOfWork, staff_id: int) -> str:
 def _audit_facts(row: Shift | Absence) -> dict[str, object]:
     """Return the content of a shift or absence for the audit trail."""
     facts = {"staff": row.staff_id, "starts": row.starts_at.isoformat(), "ends": row.ends_at.isoformat()}
-    return {"place": row.place, **facts} if isinstance(row, Shift) else facts
+    return {"shift": row.kind, **facts} if isinstance(row, Shift) else facts
 
 
 def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, interval: Interval) -> Shift:
     """Store and return a shift."""
-    duty = Shift(plan=plan_id, staff_id=person_id, place=place, starts_at=interval.starts, ends_at=interval.ends)
+    duty = Shift(plan=plan_id, staff_id=person_id, kind=place, starts_at=interval.starts, ends_at=interval.ends)
     work.session.add(duty)
-    work.record("duty.put", duty, new=_audit_facts(duty))
+    work.record("shift.put", duty, new=_audit_facts(duty))
     return duty
 
 
 def _end_shift(work: UnitOfWork, duty: Shift, reason: str) -> None:
     """Mark a shift as cancelled."""
     duty.cancelled_at = work.now
-    work.record("duty.cancelled", duty, old=_audit_facts(duty), reason=reason)
+    work.record("shift.cancelled", duty, old=_audit_facts(duty), reason=reason)
 
 
 def _keep_part(work: UnitOfWork, duty: Shift, part: Interval) -> Shift | None:
     """Store ``part`` of a cancelled shift for its holder; None if the part is empty."""
-    return _store_shift(work, duty.plan, duty.staff_id, duty.place, part) if part.starts < part.ends else None
+    return _store_shift(work, duty.plan, duty.staff_id, duty.kind, part) if part.starts < part.ends else None
 
 
 def _store_absence(work: UnitOfWork, person_id: int, interval: Interval) -> Absence:
@@ -516,7 +516,7 @@ def _store_absence(work: UnitOfWork, person_id: int, interval: Interval) -> Abse
 def _uncovered_intervals(work: UnitOfWork, plan: StudyPlan, span: Interval) -> list[Interval]:
     """Return the parts of ``span`` without a present person on call."""
     away = absences_by_person(work, span)
-    on_call = [duty for duty in shifts_within(work, span, plan.id) if duty.place == "on_call"]
+    on_call = [duty for duty in shifts_within(work, span, plan.id) if duty.kind == "on_call"]
     return subtract_intervals(span, [part for duty in on_call for part in covered_intervals(duty, away)])
 
 
@@ -535,4 +535,4 @@ def _roster_lines(duty: Shift, name: str, away: list[Interval]) -> list[RosterLi
     whole = Interval(duty.starts_at, duty.ends_at)
     present = subtract_intervals(whole, away)
     parts = [(part, False) for part in present] + [(part, True) for part in subtract_intervals(whole, present)]
-    return [RosterLine(duty.id, duty.place, name, part, is_away) for part, is_away in parts]
+    return [RosterLine(duty.id, duty.kind, name, part, is_away) for part, is_away in parts]

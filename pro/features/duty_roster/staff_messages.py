@@ -23,7 +23,7 @@ class MessageSubject:
     alert_id: int | None = None
     assessment_id: int | None = None
     case_key: str = ""
-    drill_id: int | None = None
+    test_alert_id: int | None = None
 
 
 def queue_staff_message(
@@ -63,7 +63,7 @@ def queue_staff_message(
             alert_id=about.alert_id,
             assessment_id=about.assessment_id,
             case_key=about.case_key,
-            drill_id=about.drill_id,
+            test_alert_id=about.test_alert_id,
             not_after=not_after,
             repeat="prefer_duplicate" if as_alert or about.alert_id else "prefer_silence",
         ),
@@ -101,6 +101,6 @@ def message_language(work: UnitOfWork, person: StaffMember) -> str:
 
 
 def channels_of(work: UnitOfWork, person: StaffMember) -> tuple[str, ...]:
-    """Return the channels by which ``person`` can be told of an alert: email, and SMS if it is set up."""
+    """Return the channels by which ``person`` can be notified of an alert: email, and SMS if it is set up."""
     takes = work.config.sms != "none" and work.catalogue.gateway.accepts("alert_sms", message_language(work, person))
     return ("email", "sms") if takes and person.phone_sealed else ("email",)

@@ -98,7 +98,7 @@ def _open_visits(work: UnitOfWork, participant: Participant) -> list[ExpectedFor
         ExpectedForm.participant_id == participant.id,
         ExpectedForm.opens_at <= work.now,
         ExpectedForm.closes_at > work.now,
-        ExpectedForm.served_at.is_(None),
+        ExpectedForm.received_at.is_(None),
     )
     return list(work.session.scalars(query))
 
@@ -110,7 +110,7 @@ def _next_opening(work: UnitOfWork, participant: Participant) -> list[ExpectedFo
         .where(
             ExpectedForm.participant_id == participant.id,
             ExpectedForm.opens_at > work.now,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
         )
         .order_by(ExpectedForm.opens_at, ExpectedForm.instrument)
         .limit(len(work.catalogue.instruments))

@@ -259,7 +259,7 @@ def _open_assessment(
     assessment.language = language
     if assessment.opened_at is None:
         assessment.opened_at = work.now
-        assessment.mode = mode
+        assessment.completion_mode = mode
         assessment.context = clinical_facts.context_snapshot(work, assessment)
         work.record("assessment.opened", assessment, participant_id=assessment.participant_id, new=answered_by)
 

@@ -63,7 +63,7 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
 
 def sending_methods(work: UnitOfWork, language: str) -> tuple[str, ...]:
     """Return the values of ``by`` that ``send_form`` accepts for participants of ``language``."""
-    kinds = {"link": "invitation", "code": "invitation_code"}
+    kinds = {"link": "form_message", "code": "form_message_code"}
     return (*(by for by, kind in kinds.items() if work.catalogue.gateway.accepts(kind, language)), "here")
 
 
@@ -73,10 +73,10 @@ def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> 
     A link needs a study plan that asks for it and a gateway that accepts the messages ``kinds`` (by default those about
     forms).
     """
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
     takes, language = work.catalogue.gateway.accepts, participant.language
-    taken = all(takes(kind, language) for kind in kinds or ("invitation", "reminder"))
-    return taken and calendar is not None and calendar.reminder_rules.by == "link"
+    taken = all(takes(kind, language) for kind in kinds or ("form_message", "reminder"))
+    return taken and visit_schedule is not None and visit_schedule.reminder_rules.by == "link"
 
 
 def issue_form(
@@ -102,7 +102,7 @@ def issue_form(
         work.lock(assessment)
         if assessment.first_answer_at is None:
             reuse_unanswered_form(work, assessment, pinned, row)
-    if row is not None and row.served_at is None:
+    if row is not None and row.received_at is None:
         row.assessment_id = assessment.id
     return assessment
 
@@ -210,7 +210,7 @@ def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> 
             ExpectedForm.instrument == instrument,
             ExpectedForm.opens_at <= work.now,
             ExpectedForm.closes_at >= work.now,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
         )
         .order_by(ExpectedForm.closes_at, ExpectedForm.rank)
         .limit(1)
@@ -237,16 +237,16 @@ def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
 
     A queued message must not arrive in the quiet hours of the night.
     """
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
-    if calendar is None:
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
+    if visit_schedule is None:
         return work.now + MESSAGE_LIFETIME
     zone = ZoneInfo(participant.time_zone)
-    if reminder_times.is_quiet(work.now, calendar.reminder_rules, zone):
+    if reminder_times.is_quiet(work.now, visit_schedule.reminder_rules, zone):
         # Staff who send at night mean now: the message may go out in quiet hours, but not wait.
         return work.now + NIGHT_MESSAGE_LIFETIME
     return min(
         work.now + MESSAGE_LIFETIME,
-        reminder_times.next_quiet_start(work.now, calendar.reminder_rules, zone) - timedelta(seconds=1),
+        reminder_times.next_quiet_start(work.now, visit_schedule.reminder_rules, zone) - timedelta(seconds=1),
     )
 
 
@@ -254,7 +254,7 @@ def _queue_form_message(
     work: UnitOfWork, participant: Participant, assessment: Assessment, link: str | None, code: str | None
 ) -> Message | None:
     """Queue the text message with link or code; None if it was just sent."""
-    template = "invitation" if link else "invitation_code"
+    template = "form_message" if link else "form_message_code"
     if _was_just_sent(work, assessment, template):
         return None
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}

@@ -166,7 +166,7 @@ def find_stale_items(
     return tuple(
         name
         for name in answers
-        if (limit := hours.get(instrument.items[name].recall)) and now - rows[name].at > timedelta(hours=limit)
+        if (limit := hours.get(instrument.items[name].recall_period)) and now - rows[name].at > timedelta(hours=limit)
     )
 
 

@@ -28,12 +28,12 @@ def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWord
         version=words.version,
         checksum=words.checksum,
         licence=stored["licence"],
-        words=stored,
+        wording=stored,
         loaded_at=work.now,
         note=note,
     )
     work.session.add(row)
-    work.record("wording.loaded", row, new={"checksum": words.checksum, "version": words.version}, reason=note)
+    work.record("licensed_wording.loaded", row, new={"checksum": words.checksum, "version": words.version}, reason=note)
     return row
 
 
@@ -67,7 +67,7 @@ def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) 
         row = work.session.scalar(select(LicensedWording).where(LicensedWording.checksum == checksum).limit(1))
         if row is None:
             return own
-        _words_by_checksum[checksum] = read_words(row.words)
+        _words_by_checksum[checksum] = read_words(row.wording)
     return _words_by_checksum[checksum]
 
 

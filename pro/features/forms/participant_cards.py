@@ -57,7 +57,7 @@ class LockedCard:
     """A locked card; its participant needs a new one. ``locked_at`` is in UTC."""
 
     participant_id: int
-    study_number: str
+    participant_number: str
     locked_at: datetime
 
 
@@ -135,7 +135,7 @@ def make_card(
     )
     work.session.add(card)
     work.session.flush()
-    work.record("card.made", card, participant_id=participant.id)
+    work.record("participant_card.made", card, participant_id=participant.id)
     return card, drawn
 
 
@@ -165,7 +165,7 @@ def newest_card(work: UnitOfWork, participant_id: int) -> CardRow | None:
 def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
     """Return the locked cards of active participants, longest locked first."""
     query = (
-        select(Participant.id, Participant.study_number, ParticipantCard.locked_at)
+        select(Participant.id, Participant.participant_number, ParticipantCard.locked_at)
         .join(ParticipantCard, ParticipantCard.participant_id == Participant.id)
         .where(
             ParticipantCard.locked_at.is_not(None),
@@ -175,7 +175,11 @@ def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
         )
         .order_by(ParticipantCard.locked_at, ParticipantCard.id)
     )
-    return [LockedCard(number, study_number, at) for number, study_number, at in work.session.execute(query) if at]
+    return [
+        LockedCard(number, participant_number, at)
+        for number, participant_number, at in work.session.execute(query)
+        if at
+    ]
 
 
 def card_state_by_link(work: UnitOfWork, token: str) -> str:
@@ -220,7 +224,7 @@ def try_pin(work: UnitOfWork, pin: str, visitor: str, *, token: str = "", code: 
         return _count_wrong_pin(work, card, visitor)
     card.wrong_tries, card.used_at = 0, work.now
     work.actor = Actor("participant", participant.id, "participant")
-    work.record("card.used", card, participant_id=participant.id)
+    work.record("participant_card.used", card, participant_id=participant.id)
     return PinAttempt(guest=CardHolder(card, participant))
 
 
@@ -255,10 +259,10 @@ def _count_wrong_pin(work: UnitOfWork, card: ParticipantCard, visitor: str) -> P
     delay = attempt_limits.delay_after(work, "pin", visitor)
     card.wrong_tries += 1
     if card.wrong_tries < PIN_TRIES:
-        work.record("card.wrong_pin", card, participant_id=card.participant_id, new=card.wrong_tries)
+        work.record("participant_card.wrong_pin", card, participant_id=card.participant_id, new=card.wrong_tries)
         return PinAttempt("wrong", left=PIN_TRIES - card.wrong_tries, delay=delay)
     card.locked_at = work.now
-    work.record("card.locked", card, participant_id=card.participant_id, new=card.wrong_tries)
+    work.record("participant_card.locked", card, participant_id=card.participant_id, new=card.wrong_tries)
     return PinAttempt("locked", left=0, delay=delay)
 
 
@@ -286,7 +290,7 @@ def _unrevoked_cards(work: UnitOfWork, participant_id: int) -> list[ParticipantC
 def _mark_revoked(work: UnitOfWork, card: ParticipantCard) -> None:
     """Mark a card as revoked by the actor."""
     card.revoked_at, card.revoked_by = work.now, work.actor.id
-    work.record("card.revoked", card, participant_id=card.participant_id)
+    work.record("participant_card.revoked", card, participant_id=card.participant_id)
 
 
 def _card_state(card: ParticipantCard) -> str:

@@ -1,8 +1,8 @@
 """Read the courses of the demonstration and generate their answers. Pure: no database, no clock.
 
-The files in ``pro/data/demonstration`` are our own: ``courses.csv`` (who, and where in the treatment today),
-``symptoms.csv`` (share of answers of at least 2 by period, and weight as a share of the first), ``scores.csv`` (mean
-of each QLQ-C30 scale by period).
+The files in ``pro/data/demonstration`` were made for this project: ``courses.csv`` (who, and where in the treatment
+today), ``symptoms.csv`` (share of answers of at least 2 by period, and weight as a share of the first), ``scores.csv``
+(mean of each QLQ-C30 scale by period).
 """
 
 from __future__ import annotations

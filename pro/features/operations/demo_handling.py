@@ -79,8 +79,8 @@ class Desk:
             state, why = ("undelivered", "phone_unreachable") if lost else ("delivered", "")
             delivery_receipts.record_receipt(work, message.reference or "", state, why)
 
-    def look_at(self, form: Assessment) -> None:
-        """Send the notifications of a form's alerts, and have a loud case handled."""
+    def next_due_at(self, form: Assessment) -> None:
+        """Send the notifications of a form's alerts, and have a urgent case handled."""
         alerts = alert_service.alerts_of(self.timeline.work, form)
         if any(alert.level >= Level.URGENT for alert in alerts):
             self.deliver()
@@ -93,7 +93,7 @@ class Desk:
         self._explain_missed_forms()
 
     def handle_urgent_case(self, source: str) -> None:
-        """Have a loud case acknowledged and phoned within the hour, and graded; it is closed later by ``sweep``."""
+        """Have a urgent case acknowledged and phoned within the hour, and graded; it is closed later by ``sweep``."""
         now = self.timeline.work.now
         if source not in self.hands_off and now < self.timeline.ends - OPEN_FOR:
             self.timeline.add(now + 14 * MINUTE, partial(self.acknowledge, source))
@@ -102,7 +102,7 @@ class Desk:
 
     def _handle_open_alerts(self) -> None:
         work = self.timeline.work
-        query = select(Alert.source).where(Alert.resolved_at.is_(None), Alert.raised_at < self.timeline.ends - OPEN_FOR)
+        query = select(Alert.source).where(Alert.closed_at.is_(None), Alert.raised_at < self.timeline.ends - OPEN_FOR)
         found = sorted(set(work.session.scalars(query)) - self.hands_off)
         for number, source in enumerate(found):
             first = work.now + (70 + 3 * number) * MINUTE
@@ -162,15 +162,15 @@ class Desk:
         with self.timeline.acting("investigator") as work:
             query = select(AdverseEvent).where(
                 AdverseEvent.participant_id == person.id,
-                AdverseEvent.ended_on.is_(None),
-                AdverseEvent.term.in_(PASSING_TERMS),
+                AdverseEvent.end_date.is_(None),
+                AdverseEvent.ctcae_term.in_(PASSING_TERMS),
             )
             for event in work.session.scalars(query.order_by(AdverseEvent.id)):
                 gradings.end_event(work, event.id, local_date(work.now, person.time_zone))
-                self.recorded.pop((person.id, event.term), None)
+                self.recorded.pop((person.id, event.ctcae_term), None)
 
     def _draft(self, person: Participant, alerts: Sequence[Alert]) -> GradingDraft:
-        """Return what the investigator records of a case: the loudest symptom that is not known yet."""
+        """Return what the investigator records of a case: the worst symptom that is not known yet."""
         on = local_date(alerts[0].raised_at, person.time_zone)
         loudest = sorted(alerts, key=lambda alert: (-alert.level, alert.id))
         for alert in loudest:
@@ -191,7 +191,7 @@ class Desk:
 
     def _new_event(self, term: str, cause: str, action: str, on: date, loud: bool) -> GradingDraft:
         return GradingDraft(
-            term=term, onset_on=on, grade=3 if loud else 2, attribution=(cause,), serious=False, action=action
+            term=term, onset_date=on, grade=3 if loud else 2, attribution=(cause,), serious=False, action=action
         )
 
     def _make_due_calls(self) -> None:
@@ -205,7 +205,7 @@ class Desk:
     def _call(self, number: int) -> None:
         with self.timeline.acting("nurse") as work:
             if work.session.get_one(CallTask, number).done_at is None:
-                missed_forms.log_call(work, at=work.now, outcome="reached", text=REACHED, task_id=number)
+                missed_forms.log_call(work, at=work.now, outcome="reached", text=REACHED, call_task_id=number)
                 for message in failed_messages.list_failed_messages(work, "en").messages:
                     failed_messages.settle_message(work, message.id)
 
@@ -214,7 +214,7 @@ class Desk:
         work = self.timeline.work
         query = select(ExpectedForm).where(
             ExpectedForm.missed_at < work.now - 2 * DAY,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
             ExpectedForm.mandatory,
             ExpectedForm.missing_reason == "",
             ExpectedForm.participant_id.not_in(self.silent),

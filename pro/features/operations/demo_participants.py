@@ -67,7 +67,7 @@ class Cohort:
             row = person.row = enrolment.enrol(
                 work,
                 plan=self.plan,
-                study_number=course.number,
+                participant_number=course.number,
                 phone=f"+8613800000{course.number[-3:]}",
                 language=course.language,
                 pin=self.pin,
@@ -159,7 +159,7 @@ class Cohort:
         query = select(ExpectedForm).where(
             ExpectedForm.opens_at <= work.now,
             ExpectedForm.closes_at >= work.now,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
             ExpectedForm.assessment_id.is_not(None),
         )
         for line in work.session.scalars(query.order_by(ExpectedForm.id)):
@@ -210,7 +210,7 @@ class Cohort:
 
     def _finish(self, row: Participant, form: Assessment) -> None:
         demo_forms.finish_answers(self.timeline.work, row, form)
-        self.desk.look_at(form)
+        self.desk.next_due_at(form)
 
     def _open_form(self, row: Participant, instrument: str) -> Assessment | None:
         query = select(Assessment).where(

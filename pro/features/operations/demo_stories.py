@@ -111,11 +111,11 @@ def enter(
     if how == "texts":
         demo_forms.answer_by_texts(work, row, form, given)
         desk.deliver()
-        desk.look_at(form)
+        desk.next_due_at(form)
     elif how == "phone":
         with timeline.acting("nurse"):
             entered = demo_forms.enter_on_paper(work, row, form.instrument, given, answered_at - 5 * MINUTE, "phone")
-        desk.look_at(entered)
+        desk.next_due_at(entered)
     else:
         next_day = timeline.moment(timeline.local_day(answered_at) + DAY, 9, 40)
         timeline.add(next_day, partial(_enter_paper, timeline, desk, person, form.instrument, given, answered_at))
@@ -258,7 +258,7 @@ def _enter_paper(
 ) -> None:
     with timeline.acting("coordinator") as work:
         form = demo_forms.enter_on_paper(work, person.enrolled, instrument, given, at)
-    desk.look_at(form)
+    desk.next_due_at(form)
     if person.course.story == "paper":
         verified = timeline.moment(timeline.local_day(work.now), 15, 10)
         timeline.add(verified, partial(_verify_paper, timeline, form, given))
@@ -267,7 +267,9 @@ def _enter_paper(
 def _verify_paper(timeline: Timeline, form: Assessment, given: Mapping[str, Value | None]) -> None:
     """Verify a paper form; one answer was typed wrong in the first of them."""
     with timeline.acting("nurse") as work:
-        first = work.session.scalar(select(Assessment.id).where(Assessment.mode == "paper").order_by(Assessment.id))
+        first = work.session.scalar(
+            select(Assessment.id).where(Assessment.completion_mode == "paper").order_by(Assessment.id)
+        )
         typed = given["Q12"]
         wrong = first == form.id and isinstance(typed, int)
         corrections = {"Q12": 1 if typed == 2 else 2} if wrong else {}
@@ -326,11 +328,11 @@ def _grade_ulcer(timeline: Timeline, person: Person) -> None:
         source = _open_alerts(work, person.enrolled, loud=True)[0].source
         draft = GradingDraft(
             term="pharyngeal_necrosis",
-            onset_on=timeline.today,
+            onset_date=timeline.today,
             grade=3,
             attribution=("radiotherapy",),
             serious=True,
-            known_at=work.now,
+            awareness_time=work.now,
             action=ADMITTED,
         )
         shown = [alert.id for alert in alert_service.unseen_alerts(work, source, ())]
@@ -374,7 +376,7 @@ def _log_unanswered_call(timeline: Timeline, person: Person) -> None:
         )
         task = work.session.scalars(query.order_by(CallTask.id)).first()
         if task is not None and not missed_forms.count_unanswered_calls(work, [task.id]):
-            missed_forms.log_call(work, at=work.now, outcome="no_answer", text=NO_CALL, task_id=task.id)
+            missed_forms.log_call(work, at=work.now, outcome="no_answer", text=NO_CALL, call_task_id=task.id)
 
 
 def _request_correction(timeline: Timeline, person: Person) -> None:
@@ -457,7 +459,7 @@ def _read_and_reply(timeline: Timeline, desk: Desk, person: Person) -> None:
 
 def _open_alerts(work: UnitOfWork, person: Participant, *, loud: bool = False) -> list[Alert]:
     """Return the open alerts of a participant; ``loud``: of those sources only that hold an urgent one."""
-    query = select(Alert).where(Alert.participant_id == person.id, Alert.resolved_at.is_(None))
+    query = select(Alert).where(Alert.participant_id == person.id, Alert.closed_at.is_(None))
     found = list(work.session.scalars(query.order_by(Alert.id)))
     if not loud:
         return found

@@ -114,8 +114,8 @@ def make_demo_links(work: UnitOfWork) -> DemoLinks:
 
 
 def _linked_participants(work: UnitOfWork) -> list[Participant]:
-    query = select(Participant).where(Participant.plan == PLAN, Participant.study_number.in_(LINKED_PARTICIPANTS))
-    return list(work.session.scalars(query.order_by(Participant.study_number)))
+    query = select(Participant).where(Participant.plan == PLAN, Participant.participant_number.in_(LINKED_PARTICIPANTS))
+    return list(work.session.scalars(query.order_by(Participant.participant_number)))
 
 
 def _fill_roster(work: UnitOfWork, nurses: list[StaffMember], real: datetime) -> None:
@@ -132,5 +132,5 @@ def _fill_roster(work: UnitOfWork, nurses: list[StaffMember], real: datetime) ->
         whole = Interval(roster_service.to_utc(starts, zone), roster_service.to_utc(starts + timedelta(weeks=1), zone))
         for place, nurse in zip(recipients.PLACES, (nurses[week % 2], nurses[1 - week % 2]), strict=True):
             for part in subtract_intervals(whole, [gap] if place == recipients.PLACES[0] else []):
-                row = Shift(plan=PLAN, staff_id=nurse.id, place=place, starts_at=part.starts, ends_at=part.ends)
+                row = Shift(plan=PLAN, staff_id=nurse.id, kind=place, starts_at=part.starts, ends_at=part.ends)
                 work.session.add(row)

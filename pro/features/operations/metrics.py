@@ -69,7 +69,7 @@ def _alerts(work: UnitOfWork) -> Iterator[Gauge]:
     taken = Alert.acknowledged_at.is_not(None)
     query = (
         select(Alert.level, taken, func.count(), func.min(Alert.raised_at))
-        .where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+        .where(Alert.closed_at.is_(None), Alert.superseded_at.is_(None))
         .group_by(Alert.level, taken)
     )
     rows = work.session.execute(query)
@@ -107,8 +107,8 @@ def _study(work: UnitOfWork) -> Iterator[Gauge]:
     for name, meaning, value in (
         ("participants_active", "Participants in the study.", count(select(func.count()).where(*active))),
         ("forms_open", "Forms that were issued and may still be sent.", count(select(func.count()).where(*open_forms))),
-        ("calendar_overdue", "Participants whose visit schedule the worker should have processed.", number),
-        ("calendar_overdue_seconds", "For how long the oldest of them has waited.", _age_seconds(work, oldest)),
+        ("visit_schedule_overdue", "Participants whose visit schedule the worker should have processed.", number),
+        ("visit_schedule_overdue_seconds", "For how long the oldest of them has waited.", _age_seconds(work, oldest)),
         (
             "ledger_missed",
             "Expected forms that closed without an answer, in all.",
@@ -128,8 +128,8 @@ def _test_alerts(work: UnitOfWork) -> Iterator[Gauge]:
         if plan.test_alert_settings is not None:
             now = {state for found, state in wrong if found == plan.id} or ({"passed"} if last else set())
             states += [((plan.id, state), float(state in now)) for state in TEST_ALERT_STATES]
-    yield Gauge("drill_age_seconds", "Since the last weekly test alert began.", ("plan",), tuple(ages))
-    yield Gauge("drill_state", "1 for what holds of the weekly test alert.", ("plan", "state"), tuple(states))
+    yield Gauge("test_alert_age_seconds", "Since the last weekly test alert began.", ("plan",), tuple(ages))
+    yield Gauge("test_alert_state", "1 for what holds of the weekly test alert.", ("plan", "state"), tuple(states))
 
 
 def _age_seconds(work: UnitOfWork, since: datetime | None) -> float:

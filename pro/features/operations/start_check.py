@@ -134,13 +134,13 @@ def find_plan_problems(plan: StudyPlan) -> list[str]:
             f"{where}.demonstration is true: put a copy with the site's own telephone numbers and hours into "
             "PRO_PLANS_DIR, and false there."
         )
-    if plan.stopping is not None and plan.stopping.demonstration:
+    if plan.stopping_rule is not None and plan.stopping_rule.demonstration:
         found.append(
-            f"Plan {plan.id}: stopping.demonstration is true: the investigator must confirm its numbers first."
+            f"Plan {plan.id}: stopping_rule.demonstration is true: the investigator must confirm its numbers first."
         )
     found += [f"{where}.{sentence}" for sentence in _phone_number_problems(plan)]
-    if EXAMPLE_VALUE.search(plan.settings.administrator):
-        found.append(f"{where}.administrator is an address of an example.")
+    if EXAMPLE_VALUE.search(plan.settings.it_department):
+        found.append(f"{where}.it_department is an address of an example.")
     return found
 
 

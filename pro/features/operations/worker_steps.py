@@ -48,12 +48,12 @@ def run_jobs(
     the caller for ``deliver_outbox``; with them a provider that does not answer delays no job.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
-        ("judge_idle", lambda: evaluate_idle_forms(app_context)),
-        ("calendar", lambda: reminders.run_due_participants(app_context)),
+        ("evaluate_idle", lambda: evaluate_idle_forms(app_context)),
+        ("visit_schedule", lambda: reminders.run_due_participants(app_context)),
         ("digests", lambda: _in_transaction(app_context, queue_digests)),
         ("escalate", lambda: escalate_alerts(app_context)),
         ("quarantine", lambda: _in_transaction(app_context, unknown_senders.notify_urgent_quarantine)),
-        ("drills", lambda: _in_transaction(app_context, run_test_alerts)),
+        ("test_alerts", lambda: _in_transaction(app_context, run_test_alerts)),
         ("resets", lambda: _in_transaction(app_context, password_resets.answer_requests)),
         ("outbox", lambda: _deliver_due(app_context, senders, worker, calls)),
         ("audit", lambda: seal_audit_trail(app_context)),
@@ -124,8 +124,8 @@ def evaluate_idle_forms(app_context: AppContext) -> int:
     """
     query = (
         select(Assessment.id)
-        .where(Assessment.judge_next_at <= app_context.clock())
-        .order_by(Assessment.judge_next_at, Assessment.id)
+        .where(Assessment.evaluate_next_at <= app_context.clock())
+        .order_by(Assessment.evaluate_next_at, Assessment.id)
         .limit(50)
     )
     with Session(app_context.engine.execution_options(read_only=True)) as session:
@@ -146,13 +146,13 @@ def evaluate_idle_forms(app_context: AppContext) -> int:
 def _evaluate_form(work: UnitOfWork, assessment_id: int) -> int:
     """Evaluate one idle form, and schedule the next evaluation. Return 1 if it was due."""
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
-    if assessment.judge_next_at is None or assessment.judge_next_at > work.now:
+    if assessment.evaluate_next_at is None or assessment.evaluate_next_at > work.now:
         return 0  # answered, submitted, or evaluated by another worker meanwhile
     instrument = work.catalogue.instruments.get(assessment.instrument)
     rows = answer_rows(work, assessment.id)
     answers = current_answers(instrument, rows) if instrument else {}
     # Reset before the evaluation, which schedules another try if it fails.
-    due_at, assessment.judge_next_at = assessment.judge_next_at, None
+    due_at, assessment.evaluate_next_at = assessment.evaluate_next_at, None
     _evaluate_now(work, assessment, instrument, answers)
     _keep_overdue(work, assessment, due_at)
     return 1
@@ -172,7 +172,7 @@ def _evaluate_now(
     plan = alert_service.plan_of(work, assessment)
     later = [minutes for minutes in plan.idle_minutes if minutes > idle] if plan else []
     if later:
-        assessment.judge_next_at = alert_service.minutes_after(assessment.last_answer_at, min(later))
+        assessment.evaluate_next_at = alert_service.minutes_after(assessment.last_answer_at, min(later))
     alert_service.evaluate_form(work, assessment, answers, submitted=False, idle=idle)
 
 
@@ -190,7 +190,7 @@ def _report_evaluation(work: UnitOfWork, assessment_id: int) -> int:
     So it holds up no other form. Without the alert it stays overdue, and /health says so.
     """
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
-    due_at, assessment.judge_next_at = assessment.judge_next_at, None
+    due_at, assessment.evaluate_next_at = assessment.evaluate_next_at, None
     alert_service.report_unjudged(work, assessment)
     _keep_overdue(work, assessment, due_at)
     return 0
@@ -198,9 +198,9 @@ def _report_evaluation(work: UnitOfWork, assessment_id: int) -> int:
 
 def _keep_overdue(work: UnitOfWork, assessment: Assessment, due_at: datetime | None) -> None:
     """Leave a form overdue if not even the alert about it could be stored, until /health says so."""
-    again = assessment.judge_next_at
+    again = assessment.evaluate_next_at
     if again is not None and again <= work.now:
-        assessment.judge_next_at = due_at
+        assessment.evaluate_next_at = due_at
 
 
 def queue_digests(work: UnitOfWork) -> int:

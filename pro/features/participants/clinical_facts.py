@@ -55,7 +55,7 @@ def set_fact(
     work.session.add(fact)
     key = f"{name}:{item}" if item else name
     work.record(
-        "circumstance.set", fact, participant_id=participant_id, old={key: old}, new={key: value}, reason=reason
+        "clinical_fact.set", fact, participant_id=participant_id, old={key: old}, new={key: value}, reason=reason
     )
     return fact
 
@@ -124,7 +124,7 @@ def missed_forms_context(work: UnitOfWork, participant_id: int, missed: int) -> 
     """
     query = select(func.max(Alert.level)).where(
         Alert.participant_id == participant_id,
-        Alert.resolved_at.is_(None),
+        Alert.closed_at.is_(None),
         Alert.superseded_at.is_(None),
         Alert.source.not_like(f"{MISSED_FORM_PREFIX}%"),
     )
@@ -227,11 +227,11 @@ def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
     Source: docs/domain.md 3.4.9.
     """
     participant = work.session.get_one(Participant, assessment.participant_id)
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
     sent = _other_submitted_forms(assessment)
-    if calendar is not None and calendar.baseline:
+    if visit_schedule is not None and visit_schedule.baseline:
         of_visit = sent.join(ExpectedForm, ExpectedForm.assessment_id == Assessment.id).where(
-            ExpectedForm.kind == calendar.baseline, ExpectedForm.served_at.is_not(None)
+            ExpectedForm.kind == visit_schedule.baseline, ExpectedForm.received_at.is_not(None)
         )
         found = work.session.scalar(of_visit.order_by(ANSWERED_AT.desc(), Assessment.id.desc()).limit(1))
         if found is not None:
@@ -245,12 +245,12 @@ def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | Non
     ``noted``: the fact recorded by staff. None if both are unknown (docs/domain.md 3.4.4).
     """
     participant = work.session.get_one(Participant, participant_id)
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
-    rule = next((one for one in calendar.exposures if one.fact == name), None) if calendar else None
-    if calendar is None or rule is None:
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
+    rule = next((one for one in visit_schedule.exposures if one.fact == name), None) if visit_schedule else None
+    if visit_schedule is None or rule is None:
         return noted
     today = treatment_dates.local_date(work.now, participant.time_zone)
-    by_dates = is_exposed(rule, treatment_dates.resolve_days(work, participant, calendar), today)
+    by_dates = is_exposed(rule, treatment_dates.resolve_days(work, participant, visit_schedule), today)
     return noted if by_dates is None else (by_dates or noted is True)
 
 
@@ -297,5 +297,5 @@ def _scores(work: UnitOfWork, assessment: Assessment) -> dict[str, float]:
 
 def _open_alert(work: UnitOfWork, participant_id: int) -> int:
     """Return the highest level of the participant's open alerts, 0 if there are none."""
-    query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.resolved_at.is_(None))
+    query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.closed_at.is_(None))
     return work.session.scalar(query) or 0

@@ -99,15 +99,15 @@ def record_consent(
         version=version.strip(),
         language=language,
         signed_on=signed_on,
-        way=way,
+        method=way,
         health_data_at=work.now,
         recorded_at=work.now,
         recorded_by=work.actor.id,
         scope="",
-        told="",
+        information="",
     )
     work.session.add(row)
-    new = {"version": row.version, "signed_on": signed_on.isoformat(), "language": language, "way": way}
+    new = {"version": row.version, "signed_on": signed_on.isoformat(), "language": language, "method": way}
     work.record("consent.signed", row, participant_id=participant.id, new={**new, "health_data": True})
     return row
 
@@ -128,7 +128,7 @@ def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: s
     for row in work.session.scalars(query.order_by(Consent.id)):
         if row.withdrawn_at is None:
             row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
-        row.scope, row.told = scope, told
+        row.scope, row.information = scope, told
         work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope})
 
 
@@ -159,7 +159,7 @@ def restore_consents(work: UnitOfWork, participant: Participant, reason: str) ->
             version=old.version,
             language=old.language,
             signed_on=old.signed_on,
-            way=old.way,
+            method=old.method,
             # The time of the original consent: ``ConsentEntry.is_restored`` compares it with the time of recording.
             health_data_at=old.health_data_at,
             recorded_at=work.now,

@@ -20,7 +20,7 @@ from pro.models import Answer, Assessment, Freeze, Participant, Signature
 
 REASON_LENGTH = 1000
 # What the signature of a freeze covers, by version (pro/features/accounts/signatures.py:SignedShapes).
-SIGNED_SHAPES: SignedShapes = {1: ("plan", "participant", "frozen_at", "reason", "lifted_at", "lift_reason")}
+SIGNED_SHAPES: SignedShapes = {1: ("plan", "participant", "frozen_at", "reason", "unfrozen_at", "unfreeze_reason")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class FreezeEntry:
 
     row: Freeze
     frozen_by: str
-    lifted_by: str
+    unfrozen_by: str
     signatures: list[Signature]
 
 
@@ -53,7 +53,7 @@ def current_freeze(work: UnitOfWork, participant_id: int) -> FreezeEntry | None:
 
 def frozen_studies(work: UnitOfWork) -> frozenset[str]:
     """Return the ids of the studies that are frozen as a whole."""
-    query = select(Freeze.plan).where(Freeze.participant_id.is_(None), Freeze.lifted_at.is_(None))
+    query = select(Freeze.plan).where(Freeze.participant_id.is_(None), Freeze.unfrozen_at.is_(None))
     return frozenset(work.session.scalars(query))
 
 
@@ -82,7 +82,7 @@ def freeze_records(
         frozen_at=work.now,
         frozen_by=proof.staff_id,
         reason=reason,
-        lift_reason="",
+        unfreeze_reason="",
     )
     work.session.add(row)
     work.session.flush()
@@ -104,9 +104,9 @@ def unfreeze_records(
     row = _own_freeze(work, plan, participant)
     if row is not None:
         work.lock(row)
-    if row is None or row.lifted_at is not None:
+    if row is None or row.unfrozen_at is not None:
         raise NotAllowed("not_frozen")
-    row.lifted_at, row.lifted_by, row.lift_reason = work.now, proof.staff_id, reason
+    row.unfrozen_at, row.unfrozen_by, row.unfreeze_reason = work.now, proof.staff_id, reason
     work.record("freeze.lifted", row, participant_id=row.participant_id, old={"plan": plan}, reason=reason)
     _sign(work, proof, "unfroze", row)
     return row
@@ -123,7 +123,7 @@ def forms_answered_while_frozen(work: UnitOfWork, participant_id: int) -> frozen
         .where(
             Assessment.participant_id == participant_id,
             Answer.at >= Freeze.frozen_at,
-            or_(Freeze.lifted_at.is_(None), Answer.at < Freeze.lifted_at),
+            or_(Freeze.unfrozen_at.is_(None), Answer.at < Freeze.unfrozen_at),
         )
     )
     return frozenset(work.session.scalars(query.distinct()))
@@ -141,8 +141,8 @@ def _signed_content(row: Freeze) -> Mapping[str, Any]:
         "participant": row.participant_id,
         "frozen_at": row.frozen_at.isoformat(),
         "reason": row.reason,
-        "lifted_at": row.lifted_at.isoformat() if row.lifted_at else None,
-        "lift_reason": row.lift_reason,
+        "unfrozen_at": row.unfrozen_at.isoformat() if row.unfrozen_at else None,
+        "unfreeze_reason": row.unfreeze_reason,
     }
 
 
@@ -157,13 +157,13 @@ def _check_reason(reason: str) -> str:
 def _own_freeze(work: UnitOfWork, plan: str, participant: Participant | None) -> Freeze | None:
     """Return the open freeze of exactly this participant, or of the study (None)."""
     mine = Freeze.participant_id == participant.id if participant else Freeze.participant_id.is_(None)
-    return work.session.scalar(select(Freeze).where(Freeze.plan == plan, mine, Freeze.lifted_at.is_(None)))
+    return work.session.scalar(select(Freeze).where(Freeze.plan == plan, mine, Freeze.unfrozen_at.is_(None)))
 
 
 def _find_effective_freeze(work: UnitOfWork, plan: str, participant_id: int | None) -> Freeze | None:
     """Return the open freeze of the study or of the participant, the older one first."""
     mine = or_(Freeze.participant_id.is_(None), Freeze.participant_id == participant_id)
-    query = select(Freeze).where(Freeze.plan == plan, mine, Freeze.lifted_at.is_(None))
+    query = select(Freeze).where(Freeze.plan == plan, mine, Freeze.unfrozen_at.is_(None))
     return work.session.scalar(query.order_by(Freeze.id).limit(1))
 
 
@@ -171,4 +171,4 @@ def _freeze_entry(work: UnitOfWork, row: Freeze) -> FreezeEntry:
     """Return a freeze with the names and signatures of its signers."""
     names = staff_accounts.staff_names(work)
     signatures = accounts_signatures.list_signatures(work, row)
-    return FreezeEntry(row, names.get(row.frozen_by, ""), names.get(row.lifted_by or 0, ""), signatures)
+    return FreezeEntry(row, names.get(row.frozen_by, ""), names.get(row.unfrozen_by or 0, ""), signatures)

@@ -26,10 +26,10 @@ def dated_anchors(rows: Iterable[Anchor]) -> tuple[dated.DatedAnchor, ...]:
     return tuple(dated.DatedAnchor(row.kind, row.number, row.on, row.planned) for row in rows)
 
 
-def resolve_days(work: UnitOfWork, participant: Participant, calendar: VisitSchedule) -> Days:
+def resolve_days(work: UnitOfWork, participant: Participant, visit_schedule: VisitSchedule) -> Days:
     """Return all recorded and projected days, each with its basis."""
     working = work.catalogue.working_days(participant.plan)
-    return dated.resolve_days(calendar, dated_anchors(read_anchors(work, participant)), working)
+    return dated.resolve_days(visit_schedule, dated_anchors(read_anchors(work, participant)), working)
 
 
 def local_date(now: datetime, zone: str) -> date:

@@ -19,7 +19,7 @@ def read_phases(work: UnitOfWork, people: Sequence[Participant]) -> dict[int, Tr
 
     A participant of a study without a visit schedule has a phase only after the end of participation.
     """
-    anchors = _given_anchors(work, [person.id for person in people])
+    anchors = _recorded_anchors(work, [person.id for person in people])
     found = {person.id: _phase_of(work, person, anchors.get(person.id, [])) for person in people}
     return {participant_id: phase for participant_id, phase in found.items() if phase is not None}
 
@@ -29,7 +29,7 @@ def read_phase(work: UnitOfWork, participant: Participant) -> TreatmentPhase | N
     return read_phases(work, [participant]).get(participant.id)
 
 
-def _given_anchors(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[DatedAnchor]]:
+def _recorded_anchors(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[DatedAnchor]]:
     """Return participant id -> first and last recorded date of each kind.
 
     These decide the phase; the dates between them, of which a course has fifty, need not be read.
@@ -56,7 +56,7 @@ def _given_anchors(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Dated
 def _phase_of(work: UnitOfWork, person: Participant, anchors: Sequence[DatedAnchor]) -> TreatmentPhase | None:
     left_at = person.died_at or person.withdrawn_at
     left_on = local_date(left_at, person.time_zone) if left_at else None
-    calendar = work.catalogue.shown_plan(person.plan).calendar
+    calendar = work.catalogue.shown_plan(person.plan).visit_schedule
     if calendar is None:
         state = treatment_phase.DIED if person.died_at else treatment_phase.WITHDRAWN
         return TreatmentPhase(state, since=left_on) if left_at else None

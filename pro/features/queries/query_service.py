@@ -51,7 +51,7 @@ class QueryRow:
 
     id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     assessment_id: int
     title: str
     item: str
@@ -83,7 +83,7 @@ class WaitingQuery:
 
     query_id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     title: str
     answered: bool
     changed_at: datetime
@@ -143,7 +143,9 @@ def list_queries(work: UnitOfWork, language: str, state: str = "", page: int = 1
     rank = case({name: place for place, name in enumerate(QUERY_STATES)}, value=Query.state)
     is_closed = Query.state == "closed"
     order = (rank, case((is_closed, null()), else_=Query.changed_at), Query.changed_at.desc(), Query.id.desc())
-    query = select(Query, Assessment, Participant.study_number).join(Assessment, Assessment.id == Query.assessment_id)
+    query = select(Query, Assessment, Participant.participant_number).join(
+        Assessment, Assessment.id == Query.assessment_id
+    )
     query = query.join(Participant, Participant.id == Query.participant_id).order_by(*order)
     if state:
         query = query.where(Query.state == state)
@@ -186,7 +188,7 @@ def waiting_queries(work: UnitOfWork, language: str) -> list[WaitingQuery]:
     if not states:
         return []
     query = (
-        select(Query, Assessment.instrument, Participant.study_number)
+        select(Query, Assessment.instrument, Participant.participant_number)
         .join(Assessment, Assessment.id == Query.assessment_id)
         .join(Participant, Participant.id == Query.participant_id)
         .where(Query.state.in_(states))
@@ -227,7 +229,9 @@ def _add_step(work: UnitOfWork, row: Query, kind: str, text: str) -> None:
 
 
 def _select_rows(work: UnitOfWork, which: ColumnElement[bool], language: str) -> list[QueryRow]:
-    query = select(Query, Assessment, Participant.study_number).join(Assessment, Assessment.id == Query.assessment_id)
+    query = select(Query, Assessment, Participant.participant_number).join(
+        Assessment, Assessment.id == Query.assessment_id
+    )
     query = query.join(Participant, Participant.id == Query.participant_id).where(which)
     return _build_rows(work, work.session.execute(query.order_by(Query.id)).all(), language)
 
@@ -239,7 +243,7 @@ def _build_rows(work: UnitOfWork, found: Sequence[tuple[Query, Assessment, str]]
         QueryRow(
             id=row.id,
             participant_id=row.participant_id,
-            study_number=number,
+            participant_number=number,
             assessment_id=form.id,
             title=work.catalogue.staff_title(form.instrument, language),
             item=row.item,

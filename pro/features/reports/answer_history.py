@@ -99,7 +99,7 @@ def read_history(work: UnitOfWork, participant: Participant, language: str) -> A
     scores = _scores(work, participant)
     served: dict[int, list[ExpectedFormLine]] = {}
     for line in lines:
-        if line.assessment is not None and line.expected.served_at is not None:
+        if line.assessment is not None and line.expected.received_at is not None:
             served.setdefault(line.assessment.id, []).append(line)
     forms = [
         _build_form(work, participant, row, served.get(row.id, []), answers.get(row.id, {}), scores.get(row.id, {}))
@@ -166,14 +166,14 @@ def _build_form(
     facts = clinical_facts.form_facts(row.context)
     # Only instruments that are shown by item need the path; scored ones are shown by scale.
     path = page_flow.page_path(instrument, answers, facts, row.page_set) if not instrument.scales else ()
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
     return HistoryForm(
         id=row.id,
         instrument=row.instrument,
         at=at,
         on=treatment_dates.local_date(at, participant.time_zone),
         visits=tuple(line.title for line in lines),
-        baseline=calendar is not None and any(line.expected.kind == calendar.baseline for line in lines),
+        baseline=visit_schedule is not None and any(line.expected.kind == visit_schedule.baseline for line in lines),
         out_of_window=any(line.expected.out_of_window for line in lines),
         sent=row.submitted_at is not None,
         proxy=row.answered_by == "proxy",
@@ -188,10 +188,10 @@ def _origin(work: UnitOfWork, participant: Participant, anchors: Sequence[Anchor
 
     The anchor date of the baseline visit once it is recorded, else the day of consent, else the day of enrolment.
     """
-    calendar = work.catalogue.shown_plan(participant.plan).calendar
-    if calendar is not None and calendar.baseline:
-        visit = calendar.visit(calendar.baseline)
-        for kind in (visit.anchor, *([visit.otherwise.anchor] if visit.otherwise else [])):
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
+    if visit_schedule is not None and visit_schedule.baseline:
+        visit = visit_schedule.visit(visit_schedule.baseline)
+        for kind in (visit.anchor, *([visit.alternative.anchor] if visit.alternative else [])):
             known = [row.on for row in anchors if row.kind == kind and not row.planned]
             if known:
                 return min(known)

@@ -94,15 +94,15 @@ def _dates(
     """Return (doses and fractions, other recorded dates); planned dates are left out."""
     plan = work.catalogue.shown_plan(record.participant.plan)
     words = work.catalogue.plan_words[plan.id, language]
-    calendar = plan.calendar
-    doses = {kind for rule in calendar.exposures for kind in rule.doses} if calendar else set()
+    visit_schedule = plan.visit_schedule
+    doses = {kind for rule in visit_schedule.exposures for kind in rule.doses} if visit_schedule else set()
     given: list[TimelineEntry] = []
     dated: list[TimelineEntry] = []
     for row in sorted(record.anchors, key=lambda one: (one.on, one.id)):
         if row.planned or row.on > record.today:
             continue
         title = words.anchors.get(row.kind, row.kind)
-        rule = calendar.anchors.get(row.kind) if calendar else None
+        rule = visit_schedule.anchors.get(row.kind) if visit_schedule else None
         daily = bool(rule and rule.projection and rule.projection.working_days and rule.projection.every == 1)
         if row.kind in doses or daily:
             given.append(TimelineEntry(FRACTION if daily else DOSE, row.on, title, row.number))

@@ -105,7 +105,7 @@ class UlcerLine:
 class SevereEvent:
     """An adverse event that a clinician graded 3 or higher at any time.
 
-    ``worst``: its highest grade, with the day from which it held; ``now``: its newest grade. ``ended_on``: None while
+    ``worst``: its highest grade, with the day from which it held; ``now``: its newest grade. ``end_date``: None while
     it goes on.
     """
 
@@ -113,8 +113,8 @@ class SevereEvent:
     worst: int
     worst_on: date
     now: int
-    onset_on: date
-    ended_on: date | None
+    onset_date: date
+    end_date: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class PreDoseSummary:
     from the first of them to the last (negative: gained).
     """
 
-    study_number: str
+    participant_number: str
     made_on: date
     now: HistoryForm | None
     last: HistoryForm | None
@@ -162,7 +162,7 @@ def read_summary(work: UnitOfWork, participant: Participant, language: str) -> P
 
     Runs a fixed number of queries.
     """
-    rule = work.catalogue.shown_plan(participant.plan).pre_dose
+    rule = work.catalogue.shown_plan(participant.plan).pre_dose_summary
     if rule is None:
         return None
     record = answer_history.read_history(work, participant, language)
@@ -180,7 +180,7 @@ def read_summary(work: UnitOfWork, participant: Participant, language: str) -> P
     ]
     days_old = (record.today - now.on).days if now else 0
     return PreDoseSummary(
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         made_on=record.today,
         now=now,
         last=last,
@@ -262,7 +262,7 @@ def _severe_events(work: UnitOfWork, participant: Participant, language: str) ->
         worst_on, worst = max(span.grades, key=lambda step: step[1], default=(span.starts, 0))
         if worst >= SEVERE_GRADE:
             found.append(SevereEvent(span.text, worst, worst_on, span.grades[-1][1], span.starts, span.ends))
-    found.sort(key=lambda event: (event.ended_on is None, event.worst_on), reverse=True)
+    found.sort(key=lambda event: (event.end_date is None, event.worst_on), reverse=True)
     return tuple(found)
 
 
@@ -272,7 +272,7 @@ def _recent_alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tu
     query = (
         select(Alert)
         .where(Alert.participant_id == record.participant.id, Alert.superseded_at.is_(None))
-        .where(or_(Alert.resolved_at.is_(None), Alert.resolved_at >= since, Alert.raised_at >= since))
+        .where(or_(Alert.closed_at.is_(None), Alert.closed_at >= since, Alert.raised_at >= since))
         .order_by(Alert.level.desc(), Alert.raised_at.desc(), Alert.id)
     )
     sources: dict[str, list[Alert]] = {}
@@ -286,15 +286,15 @@ def _recent_alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tu
 
 def _summary_alert(work: UnitOfWork, record: AnswerHistory, rows: list[Alert], language: str) -> SummaryAlert:
     """Return the alerts of one source as one line; open ones stand for it while there are any."""
-    shown = [alert for alert in rows if alert.resolved_at is None] or rows
+    shown = [alert for alert in rows if alert.closed_at is None] or rows
     first = shown[0]
-    is_open = first.resolved_at is None
+    is_open = first.closed_at is None
     return SummaryAlert(
         Level(first.level),
         alert_list.rule_sentence(work, record.participant.plan, first.rule, language, first.level),
         first.raised_at,
         len(rows) - 1,
-        None if is_open else max(alert.resolved_at for alert in shown if alert.resolved_at),
+        None if is_open else max(alert.closed_at for alert in shown if alert.closed_at),
         "" if is_open else first.disposition,
     )
 

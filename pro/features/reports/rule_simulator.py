@@ -123,7 +123,7 @@ def _stored_forms(
     """Yield stored forms one batch at a time, so that memory does not grow with the study."""
     answered = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
     query = (
-        select(Assessment, Participant.study_number)
+        select(Assessment, Participant.participant_number)
         .join(Participant, Participant.id == Assessment.participant_id)
         .where(Participant.plan == plan.id, answered.is_not(None), Participant.id.not_in(excluded))
         .order_by(Assessment.id.desc())

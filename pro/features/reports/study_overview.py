@@ -72,13 +72,15 @@ def renew_due(app_context: AppContext) -> int:
             took = perf_counter() - start
         renewed += _store_figures(
             app_context,
-            StudyFigures(plan=plan.id, at=work.now, took=took, figures=study_figures.figures_to_json(figures)),
+            StudyFigures(
+                plan=plan.id, at=work.now, computing_seconds=took, figures=study_figures.figures_to_json(figures)
+            ),
         )
     return renewed
 
 
 def _renewal_interval(row: StudyFigures) -> timedelta:
-    return max(RENEWAL_INTERVAL, timedelta(seconds=COUNTING_SHARE * row.took))
+    return max(RENEWAL_INTERVAL, timedelta(seconds=COUNTING_SHARE * row.computing_seconds))
 
 
 def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
@@ -92,7 +94,11 @@ def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
 
 def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
     """Return all statistics of one study as of now, in fifteen queries."""
-    order = (*plan.instruments, *(visit.id for visit in plan.calendar.visits)) if plan.calendar else plan.instruments
+    order = (
+        (*plan.instruments, *(visit.id for visit in plan.visit_schedule.visits))
+        if plan.visit_schedule
+        else plan.instruments
+    )
     enrolled, active = work.session.execute(
         select(
             func.count(),
@@ -119,7 +125,7 @@ def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
         responses=study_symptoms.read_response_times(work, plan),
         periods=periods,
         symptoms=symptoms,
-        ulcers=study_symptoms.count_ulcers(work, plan) if plan.stopping else None,
+        ulcers=study_symptoms.count_ulcers(work, plan) if plan.stopping_rule else None,
     )
 
 
@@ -141,7 +147,7 @@ def total_row(rows: Sequence[VisitRow]) -> VisitRow | None:
 def _visit_counts(work: UnitOfWork, plan: StudyPlan, excluded: Sequence[int]) -> list[ExpectedFormCount]:
     """Return for all participants what ``expected_forms.count_compliance`` counts for one."""
     visit = (ExpectedForm.instrument, ExpectedForm.kind, ExpectedForm.number)
-    received = ExpectedForm.served_at.is_not(None)
+    received = ExpectedForm.received_at.is_not(None)
     late, partial, reason = ExpectedForm.out_of_window, ExpectedForm.partial, ExpectedForm.missing_reason
     query = (
         select(*visit, received, late, partial, reason, func.count())
@@ -173,12 +179,12 @@ def _handling(work: UnitOfWork, plan: StudyPlan) -> tuple[study_figures.AlertHan
     found = []
     for moment, by_people in (
         (Alert.acknowledged_at, Alert.acknowledged_at.is_not(None)),
-        (Alert.resolved_at, and_(Alert.resolved_at.is_not(None), Alert.disposition != CLOSED_AUTOMATICALLY)),
+        (Alert.closed_at, and_(Alert.closed_at.is_not(None), Alert.disposition != CLOSED_AUTOMATICALLY)),
     ):
         minutes = _minutes_between(work, Alert.raised_at.expression, moment.expression)
         query = ours.add_columns(minutes, func.count()).where(by_people).group_by(minutes)
         found.append([(level, took, number) for level, took, number in work.session.execute(query)])
-    is_open = Alert.resolved_at.is_(None)
+    is_open = Alert.closed_at.is_(None)
     left = ours.add_columns(func.count().filter(Alert.acknowledged_at.is_(None)), func.count()).where(is_open)
     waiting = {level: (unacknowledged, number) for level, unacknowledged, number in work.session.execute(left)}
     return study_figures.alert_handling(found[0], found[1], waiting)
@@ -216,7 +222,7 @@ def _scores(
         .join(Participant, Participant.id == ExpectedForm.participant_id)
         .join(Score, Score.assessment_id == ExpectedForm.assessment_id)
         .where(Participant.plan == plan.id, Participant.id.not_in(excluded))
-        .where(ExpectedForm.served_at.is_not(None), ExpectedForm.out_of_window.is_(False))
+        .where(ExpectedForm.received_at.is_not(None), ExpectedForm.out_of_window.is_(False))
         .where(~newer_scores.exists())
         .group_by(*visit, Score.scale, Score.value)
     )

@@ -13,7 +13,7 @@ from pro.app_context import UnitOfWork
 from pro.core.figures import response_times, symptom_shares
 from pro.core.figures.response_times import ResponseTimes
 from pro.core.figures.study_figures import UlcerFigures
-from pro.core.figures.symptom_shares import Period, SymptomPeriod, SymptomRow
+from pro.core.figures.symptom_shares import Period, SymptomPeriod, SymptomShares
 from pro.core.rule_language.level import Level
 from pro.core.schedule import visit_columns
 from pro.core.study_plan import StudyPlan
@@ -28,9 +28,9 @@ ACKNOWLEDGE_EMERGENCY, CONTACT_URGENT = timedelta(minutes=30), timedelta(hours=2
 
 def read_symptoms(
     work: UnitOfWork, plan: StudyPlan, excluded: Sequence[int]
-) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomRow, ...]]:
+) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomShares, ...]]:
     """Return the shares of the check-in's symptoms by period, in three queries."""
-    calendar = plan.calendar
+    calendar = plan.visit_schedule
     if calendar is None or not plan.checkin:
         return (), ()
     columns = visit_columns.list_columns(calendar)
@@ -151,7 +151,7 @@ def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTime
 
 def _acknowledge_by(plan: StudyPlan, raised_at: datetime, hours: escalation_steps.WorkingHours) -> datetime:
     """Return until when an urgent alert must be acknowledged: the first escalation step after the alert."""
-    steps = escalation_steps.timed_steps(plan.ladder, Level.URGENT, raised_at, hours)
+    steps = escalation_steps.timed_steps(plan.escalation_steps, Level.URGENT, raised_at, hours)
     return steps[0].at if steps else raised_at + CONTACT_URGENT
 
 
@@ -166,7 +166,7 @@ def count_ulcers(work: UnitOfWork, plan: StudyPlan) -> UlcerFigures:
         statuses[participant_id].append(value)
     treated = select(func.count(Anchor.participant_id.distinct())).where(
         Anchor.participant_id.in_(theirs),
-        Anchor.kind == (plan.stopping.treated if plan.stopping else ""),
+        Anchor.kind == (plan.stopping_rule.treated if plan.stopping_rule else ""),
         Anchor.superseded_at.is_(None),
         Anchor.planned.is_(False),
     )

@@ -54,7 +54,7 @@ class CellMark:
     unexplained (missed, no reason), optional (not answered) or not_yet. ``needs``: it needs an action.
     """
 
-    expected_id: int
+    expected_form_id: int
     instrument: str
     state: str
     needs: bool
@@ -88,7 +88,7 @@ class MatrixRow:
     """One participant. ``ended``: died or withdrawn, else ""."""
 
     id: int
-    study_number: str
+    participant_number: str
     phase: PersonPhase
     ended: str
     ended_at: datetime | None
@@ -123,7 +123,7 @@ class _Person(NamedTuple):
     """One participant of the study."""
 
     id: int
-    study_number: str
+    participant_number: str
     time_zone: str
     withdrawn_at: datetime | None
     died_at: datetime | None
@@ -138,7 +138,7 @@ def read_matrix(work: UnitOfWork, plan: StudyPlan, chosen: MatrixFilter, figures
 
     ``figures``: the stored figures of the study, for the last row. A page out of range becomes the nearest one.
     """
-    calendar = plan.calendar
+    calendar = plan.visit_schedule
     if calendar is None:
         return None
     columns = visit_columns.list_columns(calendar)
@@ -156,7 +156,7 @@ def read_matrix(work: UnitOfWork, plan: StudyPlan, chosen: MatrixFilter, figures
     parts = tuple(dict.fromkeys(column.part for column in columns if column.fixed or column.key in opened))
     chosen = replace(chosen, part=chosen.part if chosen.part in parts else COURSE)
     columns_shown = visit_columns.shown_columns(columns, chosen.part, opened)
-    needing = {one.expected_id for one in to_do}
+    needing = {one.expected_form_id for one in to_do}
     return VisitMatrix(
         chosen=chosen,
         columns=columns_shown,
@@ -196,13 +196,13 @@ def _read_people(work: UnitOfWork, plan: StudyPlan) -> list[_Person]:
     query = (
         select(
             Participant.id,
-            Participant.study_number,
+            Participant.participant_number,
             Participant.time_zone,
             Participant.withdrawn_at,
             Participant.died_at,
         )
         .where(Participant.plan == plan.id)
-        .order_by(Participant.study_number)
+        .order_by(Participant.participant_number)
     )
     people = [_Person(*row) for row in work.session.execute(query)]
     mistakes = consent_records.enrolled_by_mistake(work, [person.id for person in people if person.withdrawn_at])
@@ -263,7 +263,7 @@ def _filter(
         for person in people
         if (not chosen.phase or phases[person.id].group == chosen.phase)
         and (not chosen.state or person.id in needing)
-        and part in person.study_number.casefold()
+        and part in person.participant_number.casefold()
     ]
 
 
@@ -301,7 +301,9 @@ def _build_row(
         never = bool(person.ended) or place < last.get(_row_part(column), -1)
         cells.append(Cell(found, "" if found else "not_asked" if never else "not_yet"))
     ended_at = person.died_at or person.withdrawn_at
-    return MatrixRow(person.id, person.study_number, phase, person.ended, ended_at, person.time_zone, tuple(cells))
+    return MatrixRow(
+        person.id, person.participant_number, phase, person.ended, ended_at, person.time_zone, tuple(cells)
+    )
 
 
 def _row_part(column: VisitColumn) -> str:
@@ -311,7 +313,7 @@ def _row_part(column: VisitColumn) -> str:
 
 def _form_state(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
     """Return the state of one expected form, as in ``CellMark``."""
-    if row.served_at is not None:
+    if row.received_at is not None:
         return "late" if row.out_of_window else "partial" if row.partial else "on_time"
     if row.missed_at is None and work.now < row.opens_at:
         return "not_yet"

@@ -36,7 +36,7 @@ class CallTaskRow:
     id: int
     kind: str
     participant_id: int
-    study_number: str
+    participant_number: str
     missed: int
     forms: list[MissedForm]
     last_answer_at: datetime | None
@@ -88,7 +88,7 @@ def _task_rows(work: UnitOfWork, found: Sequence[tuple[CallTask, Participant]], 
     people = list({person.id: person for _task, person in found}.values())
     missed_by_participant = missed_forms.read_missed_forms_by_participant(work, people)
     tries = missed_forms.count_unanswered_calls(work, [task.id for task, _person in found])
-    lines = select(ExpectedForm).where(ExpectedForm.id.in_([task.expected_id for task, _person in found]))
+    lines = select(ExpectedForm).where(ExpectedForm.id.in_([task.expected_form_id for task, _person in found]))
     own = {row.id: row for row in work.session.scalars(lines)}
     enders = select(StaffMember).where(StaffMember.id.in_([task.done_by for task, _person in found]))
     ended_by = {person.id: person.name for person in work.session.scalars(enders)}
@@ -98,7 +98,7 @@ def _task_rows(work: UnitOfWork, found: Sequence[tuple[CallTask, Participant]], 
             task,
             person,
             missed_by_participant[person.id],
-            own.get(task.expected_id or 0),
+            own.get(task.expected_form_id or 0),
             tries.get(task.id, 0),
             ended_by.get(task.done_by or 0, ""),
             language,
@@ -127,7 +127,7 @@ def _task_row(
         id=task.id,
         kind=task.kind,
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         missed=now.missed if task.done_at is None else 0,
         forms=[
             _missed_form_row(work, row, person, language)

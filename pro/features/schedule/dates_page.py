@@ -71,7 +71,7 @@ class DatesPage:
 
 def read_dates_page(work: UnitOfWork, participant: Participant, course: TreatmentDates, language: str) -> DatesPage:
     """Return what the page shows of the treatment dates ``course``."""
-    calendar = visit_schedule.read_calendar(work, participant)
+    calendar = visit_schedule.require_visit_schedule(work, participant)
     daily = next((kind for kind in course.kinds if _is_daily(calendar, kind)), None)
     weeks, width = _weeks(daily, course.today) if daily else ((), 5)
     days = daily.recorded if daily else ()

@@ -22,7 +22,7 @@ def enrolment_problems(
     work: UnitOfWork,
     *,
     plan: str,
-    study_number: str,
+    participant_number: str,
     phone: str,
     language: str,
     pin: str,
@@ -35,8 +35,8 @@ def enrolment_problems(
     zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
-        "study_number": participant_details.number_problem(
-            work, plan, participant_details.normalize_number(study_number)
+        "participant_number": participant_details.number_problem(
+            work, plan, participant_details.normalize_number(participant_number)
         ),
         "phone": participant_details.phone_problem(work, phone, shared_phone),
         "language": "" if language in work.catalogue.languages else "unknown",
@@ -50,7 +50,7 @@ def enrol(
     work: UnitOfWork,
     *,
     plan: str,
-    study_number: str,
+    participant_number: str,
     phone: str,
     language: str,
     pin: str | HashedSecret,
@@ -68,7 +68,7 @@ def enrol(
     hashed = pin if isinstance(pin, HashedSecret) else None
     given: dict[str, Any] = {
         "plan": plan,
-        "study_number": study_number,
+        "participant_number": participant_number,
         "phone": phone,
         "language": language,
         "pin": hashed.secret if hashed else pin,
@@ -78,10 +78,10 @@ def enrol(
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     record_freezes.require_unfrozen(work, plan)
-    number, number_called = participant_details.normalize_number(study_number), to_e164(phone)
+    number, number_called = participant_details.normalize_number(participant_number), to_e164(phone)
     participant = Participant(
         plan=plan,
-        study_number=number,
+        participant_number=number,
         language=language,
         time_zone=work.catalogue.plans[plan].settings.time_zone,
         phone_sealed=work.vault.seal(number_called) if number_called else None,
@@ -93,7 +93,7 @@ def enrol(
     work.session.add(participant)
     work.session.flush()
     _add_consent_date(work, participant, consented_on)
-    new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
+    new = {"participant_number": number, "language": language, "consent": consented_on.isoformat()}
     work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
     consent_records.record_consent(
         work,
@@ -148,8 +148,12 @@ def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str
     if participant.withdrawn_at is not None:
         return
     plan = work.catalogue.plans.get(participant.plan)
-    calendar = plan.calendar if plan else None
-    stops = [kind for kind in calendar.stops if not calendar.anchors[kind].last] if calendar else []
+    visit_schedule = plan.visit_schedule if plan else None
+    stops = (
+        [kind for kind in visit_schedule.participation_end if not visit_schedule.anchors[kind].last]
+        if visit_schedule
+        else []
+    )
     if stops:
         today = local_date(work.now, participant.time_zone)
         schedule_service.set_anchors(

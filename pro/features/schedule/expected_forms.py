@@ -76,7 +76,7 @@ def form_status(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
 
     ``zone``: the participant's time zone.
     """
-    if row.served_at is not None:
+    if row.received_at is not None:
         if row.partial:
             return "partial"
         return "received" if row.nearest else "served_elsewhere"
@@ -112,13 +112,13 @@ def receive_form(work: UnitOfWork, assessment: Assessment) -> None:
     outbox.drop_messages(work, and_(*about), "answered")
 
 
-def set_missing_reason(work: UnitOfWork, expected_id: int, reason: str, note: str = "") -> ExpectedForm:
+def set_missing_reason(work: UnitOfWork, expected_form_id: int, reason: str, note: str = "") -> ExpectedForm:
     """Store why a form is missing, and return the expected form.
 
     Raise NotFound("expected"), RecordFrozen, and BadData("reason", fields=...) for an unknown reason, a long note, or a
     form that is not missing.
     """
-    row = work.session.get(ExpectedForm, expected_id)
+    row = work.session.get(ExpectedForm, expected_form_id)
     if row is None:
         raise NotFound("expected")
     person = work.session.get_one(Participant, row.participant_id)
@@ -127,7 +127,7 @@ def set_missing_reason(work: UnitOfWork, expected_id: int, reason: str, note: st
         "reason": "" if reason in MISSING_REASONS else "unknown",
         "note": "too_long" if len(note) > NOTE_LENGTH else "",
     }
-    if row.served_at is not None or row.missed_at is None:
+    if row.received_at is not None or row.missed_at is None:
         fields["reason"] = "not_missing"
     wrong = {field: why for field, why in fields.items() if why}
     if wrong:
@@ -135,5 +135,5 @@ def set_missing_reason(work: UnitOfWork, expected_id: int, reason: str, note: st
     old = row.missing_reason
     row.missing_reason, row.missing_note = reason, note.strip()
     row.reason_by, row.reason_at = work.actor.id, work.now
-    work.record("expected.reason", row, participant_id=row.participant_id, old=old or None, new=reason)
+    work.record("expected_form.reason", row, participant_id=row.participant_id, old=old or None, new=reason)
     return row

@@ -28,9 +28,9 @@ class ActionRow:
     sent to this participant, "" if one can.
     """
 
-    expected_id: int
+    expected_form_id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     time_zone: str
     kind: str
     number: int
@@ -58,7 +58,7 @@ class ActionOutcome:
     """
 
     row: ExpectedForm
-    study_number: str
+    participant_number: str
     why: str = ""
     same: bool = False
 
@@ -73,7 +73,7 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
         .join(Participant, Participant.id == ExpectedForm.participant_id)
         .outerjoin(Assessment, Assessment.id == ExpectedForm.assessment_id)
         .where(Participant.plan == study, *_clauses(work, which))
-        .order_by(ExpectedForm.closes_at, Participant.study_number, ExpectedForm.id)
+        .order_by(ExpectedForm.closes_at, Participant.participant_number, ExpectedForm.id)
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     )
@@ -81,9 +81,9 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
     dead = missed_forms.reported_deaths(work, [person.id for _row, person, _form in found]) if which == OPEN else set()
     rows = tuple(
         ActionRow(
-            expected_id=row.id,
+            expected_form_id=row.id,
             participant_id=person.id,
-            study_number=person.study_number,
+            participant_number=person.participant_number,
             time_zone=person.time_zone,
             kind=row.kind,
             number=row.number,
@@ -118,7 +118,7 @@ def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOu
             why = outcomes[key]
         elif not why:
             why = outcomes[key] = _send_one(work, person, row.instrument)
-        found.append(ActionOutcome(row, person.study_number, why, same and not why))
+        found.append(ActionOutcome(row, person.participant_number, why, same and not why))
     return found
 
 
@@ -136,7 +136,7 @@ def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, n
         raise BadData("reason", fields={field: why for field, why in fields.items() if why})
     found = []
     for row, person in _read_chosen(work, expected_ids, lock=True):
-        why = "form_received" if row.served_at else "reason_before" if row.missing_reason else ""
+        why = "form_received" if row.received_at else "reason_before" if row.missing_reason else ""
         if not why:
             try:
                 expected_forms.set_missing_reason(work, row.id, reason, note)
@@ -144,7 +144,7 @@ def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, n
                 why = "record_frozen"
             except BadData:
                 why = "not_missing"
-        found.append(ActionOutcome(row, person.study_number, why))
+        found.append(ActionOutcome(row, person.participant_number, why))
     return found
 
 
@@ -166,7 +166,7 @@ def _read_chosen(
         select(ExpectedForm, Participant)
         .join(Participant, Participant.id == ExpectedForm.participant_id)
         .where(ExpectedForm.id.in_(wanted))
-        .order_by(Participant.study_number, ExpectedForm.closes_at, ExpectedForm.id)
+        .order_by(Participant.participant_number, ExpectedForm.closes_at, ExpectedForm.id)
     )
     if lock:
         work.session.execute(
@@ -181,7 +181,7 @@ def _read_chosen(
 
 def _why_not_open(work: UnitOfWork, row: ExpectedForm) -> str:
     """Return why a form cannot be answered now, "" if it can."""
-    if row.served_at is not None:
+    if row.received_at is not None:
         return "form_received"
     return "" if row.opens_at <= work.now <= row.closes_at else "form_closed"
 

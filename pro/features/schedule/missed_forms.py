@@ -127,10 +127,10 @@ def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
         Alert.source.like(f"{MISSED_FORM_PREFIX}%"),
         Alert.level < int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
-        Alert.resolved_at.is_(None),
+        Alert.closed_at.is_(None),
     )
     for alert in work.session.scalars(query.order_by(Alert.id)):
-        alert.resolved_at, alert.disposition = work.now, "closed_itself"
+        alert.closed_at, alert.disposition = work.now, "closed_itself"
         work.record("alert.closed_itself", alert, participant_id=participant_id)
 
 
@@ -140,23 +140,23 @@ def log_call(
     at: datetime,
     outcome: str,
     text: str = "",
-    task_id: int | None = None,
+    call_task_id: int | None = None,
     participant_id: int | None = None,
     source: str = "",
 ) -> PhoneCall:
     """Store a call made ``at`` (UTC), for a task or to a participant, and return it.
 
-    Without ``task_id`` it counts for the participant's open task. ``source``: of the alerts that the call was about. An
-    unanswered call or a wrong number moves the task to the next suitable time; any other outcome ends it. A death is
-    only noted here: staff record its date.
+    Without ``call_task_id`` it counts for the participant's open task. ``source``: of the alerts that the call was
+    about. An unanswered call or a wrong number moves the task to the next suitable time; any other outcome ends it. A
+    death is only noted here: staff record its date.
 
     Raise NotFound("task"), BadData("call", fields=...) for a time in the future or long past, a missing or unknown
     outcome, or a long text.
     """
-    task = work.session.get(CallTask, task_id) if task_id is not None else None
+    task = work.session.get(CallTask, call_task_id) if call_task_id is not None else None
     person_id = task.participant_id if task is not None else participant_id
     participant = work.session.get(Participant, person_id) if person_id is not None else None
-    if participant is None or work.actor.id is None or (task_id is not None and task is None):
+    if participant is None or work.actor.id is None or (call_task_id is not None and task is None):
         raise NotFound("task")
     text = text.strip()
     fields = {
@@ -176,9 +176,11 @@ def log_call(
         task = next(iter(_open_tasks(work, participant.id)), None)
     else:
         work.lock(task)
-    call = PhoneCall(task_id=task.id if task else None, logged_at=work.now, source=source, **said)
+    call = PhoneCall(call_task_id=task.id if task else None, logged_at=work.now, source=source, **said)
     work.session.add(call)
-    work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
+    work.record(
+        "phone_call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()}
+    )
     if task is not None and task.done_at is None:
         _apply_call_outcome(work, work.catalogue.shown_plan(participant.plan), task, call)
     return call
@@ -195,7 +197,7 @@ def read_missed_forms_by_participant(work: UnitOfWork, people: Sequence[Particip
     unserved: dict[int, list[ExpectedForm]] = {number: [] for number in numbers}
     query = (
         select(ExpectedForm)
-        .where(ExpectedForm.participant_id.in_(numbers), ExpectedForm.served_at.is_(None), ExpectedForm.mandatory)
+        .where(ExpectedForm.participant_id.in_(numbers), ExpectedForm.received_at.is_(None), ExpectedForm.mandatory)
         .order_by(ExpectedForm.closes_at, ExpectedForm.id)
     )
     for row in work.session.scalars(query):
@@ -238,11 +240,13 @@ def last_answer_times(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dat
 
 def count_unanswered_calls(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, int]:
     """Return task id -> number of unanswered calls; tasks without any have no entry."""
-    query = select(PhoneCall.task_id, func.count()).where(
-        PhoneCall.task_id.in_(tasks), PhoneCall.outcome == "no_answer"
+    query = select(PhoneCall.call_task_id, func.count()).where(
+        PhoneCall.call_task_id.in_(tasks), PhoneCall.outcome == "no_answer"
     )
     return {
-        task: number for task, number in work.session.execute(query.group_by(PhoneCall.task_id)) if task is not None
+        task: number
+        for task, number in work.session.execute(query.group_by(PhoneCall.call_task_id))
+        if task is not None
     }
 
 
@@ -254,10 +258,10 @@ def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> 
     """
     if not row.mandatory or row.known_at >= row.closes_at:
         return False
-    if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
+    if plan.visit_schedule is None or row.steps or row.known_at <= row.opens_at:
         return True
-    one = schedule_service.with_reminders(plan.calendar, row, participant.time_zone)
-    return one.reminders == () or bool(form_reminders(one, plan.calendar.reminder_rules, row.known_at))
+    one = schedule_service.with_reminders(plan.visit_schedule, row, participant.time_zone)
+    return one.reminders == () or bool(form_reminders(one, plan.visit_schedule.reminder_rules, row.known_at))
 
 
 def _evaluate_rules(
@@ -331,7 +335,7 @@ def _still_covers(alert: Alert, unanswered: MissedForms) -> bool:
 
     It is unacknowledged, or was raised since the participant's last answer.
     """
-    if alert.resolved_at is not None:
+    if alert.closed_at is not None:
         return False
     last = unanswered.last_answer_at
     return alert.acknowledged_at is None or last is None or alert.raised_at > last
@@ -339,11 +343,11 @@ def _still_covers(alert: Alert, unanswered: MissedForms) -> bool:
 
 def _at_risk(work: UnitOfWork, participant: Participant, plan: StudyPlan, row: ExpectedForm) -> bool:
     """Return True if the form closed in the weeks of risk (docs/domain.md 6, rule 4)."""
-    if plan.calendar is None:
+    if plan.visit_schedule is None:
         return False
     on = treatment_dates.local_date(row.closes_at, participant.time_zone)
     return expected_visits.is_in_risk_period(
-        plan.calendar,
+        plan.visit_schedule,
         treatment_dates.dated_anchors(treatment_dates.read_anchors(work, participant)),
         on,
         work.catalogue.working_days(plan.id),
@@ -359,7 +363,7 @@ def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask)
     """Return True while a form of the endpoint visit that belongs to ``task`` is unanswered."""
     query = select(ExpectedForm).where(
         ExpectedForm.participant_id == task.participant_id,
-        ExpectedForm.served_at.is_(None),
+        ExpectedForm.received_at.is_(None),
         ExpectedForm.missed_at.is_not(None),
         # A form with a recorded reason is no longer awaited.
         ExpectedForm.missing_reason == "",
@@ -367,7 +371,7 @@ def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask)
     participant = work.session.get_one(Participant, task.participant_id)
     ends = [row for row in work.session.scalars(query) if _is_endpoint(plan, row)]
     rows = [row for row in ends if _was_asked(plan, participant, row)]
-    return any(row.id == task.expected_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
+    return any(row.id == task.expected_form_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
 
 
 def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: str) -> CallTask | None:
@@ -381,7 +385,7 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
         return None
     task = CallTask(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=work.now)
     work.session.add(task)
-    work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
+    work.record("call_task.made", task, participant_id=participant.id, new={"kind": kind})
     return task
 
 
@@ -434,14 +438,14 @@ def _make_missed_form_task(
         dedupe_key=key,
         participant_id=row.participant_id,
         kind=MISSED_FORM_TASK,
-        expected_id=row.id,
+        expected_form_id=row.id,
         alert_id=alert.id if alert else None,
         made_at=work.now,
         due_at=due_at,
     )
     work.session.add(task)
     work.record(
-        "task.made", task, participant_id=row.participant_id, new={"kind": MISSED_FORM_TASK, "visit": row.visit}
+        "call_task.made", task, participant_id=row.participant_id, new={"kind": MISSED_FORM_TASK, "visit": row.visit}
     )
 
 
@@ -456,7 +460,9 @@ def _apply_call_outcome(work: UnitOfWork, plan: StudyPlan, task: CallTask, call:
 def _move_due_time(work: UnitOfWork, task: CallTask, due_at: datetime) -> None:
     """Change when a task is due."""
     old, task.due_at = {"due_at": task.due_at.isoformat()}, due_at
-    work.record("task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()})
+    work.record(
+        "call_task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()}
+    )
 
 
 def _retry_time(plan: StudyPlan, at: datetime) -> datetime:
@@ -474,4 +480,4 @@ def _end_task(work: UnitOfWork, task: CallTask, outcome: str) -> None:
     """End a task with ``outcome``."""
     task.done_at, task.outcome = work.now, outcome
     task.done_by = work.actor.id if work.actor.kind == "staff" else None
-    work.record("task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})
+    work.record("call_task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})

@@ -16,7 +16,7 @@ from pro.models import Assessment, ExpectedForm, Participant
 MAX_ROWS = 100
 UNEXPLAINED_CLAUSES = (
     ExpectedForm.missed_at.is_not(None),
-    ExpectedForm.served_at.is_(None),
+    ExpectedForm.received_at.is_(None),
     ExpectedForm.mandatory.is_(True),
     ExpectedForm.missing_reason == "",
 )
@@ -34,7 +34,7 @@ class OutstandingForm:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     instrument: str
     instrument_title: str
     status: str
@@ -48,7 +48,7 @@ class UnexplainedForms:
     """A participant with ``count`` missed forms without a recorded reason."""
 
     participant_id: int
-    study_number: str
+    participant_number: str
     count: int
 
 
@@ -56,9 +56,9 @@ class UnexplainedForms:
 class FormToDo:
     """An expected form that needs an action of staff. ``state``: TODAY or UNEXPLAINED."""
 
-    expected_id: int
+    expected_form_id: int
     participant_id: int
-    study_number: str
+    participant_number: str
     time_zone: str
     kind: str
     number: int
@@ -116,7 +116,7 @@ def list_outstanding_forms(
     return [
         OutstandingForm(
             participant_id=participant.id,
-            study_number=participant.study_number,
+            participant_number=participant.participant_number,
             instrument=assessment.instrument,
             instrument_title=work.catalogue.staff_title(assessment.instrument, language),
             status=assessment.status,
@@ -136,7 +136,7 @@ def forms_to_do(work: UnitOfWork, study: str) -> list[FormToDo]:
     columns = (
         ExpectedForm.id,
         ExpectedForm.participant_id,
-        Participant.study_number,
+        Participant.participant_number,
         Participant.time_zone,
         ExpectedForm.kind,
         ExpectedForm.number,
@@ -145,7 +145,7 @@ def forms_to_do(work: UnitOfWork, study: str) -> list[FormToDo]:
     )
     query = select(*columns).join(Participant, Participant.id == ExpectedForm.participant_id)
     query = query.where(*_study_clauses(study)).order_by(
-        ExpectedForm.closes_at, Participant.study_number, ExpectedForm.id
+        ExpectedForm.closes_at, Participant.participant_number, ExpectedForm.id
     )
     closing = query.where(
         *awaited_clauses(work), ExpectedForm.mandatory.is_(True), ExpectedForm.closes_at < work.now + TWO_DAYS
@@ -160,7 +160,7 @@ def forms_to_do(work: UnitOfWork, study: str) -> list[FormToDo]:
 def awaited_clauses(work: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions for expected forms of active participants that are open and not received."""
     return (
-        ExpectedForm.served_at.is_(None),
+        ExpectedForm.received_at.is_(None),
         ExpectedForm.missed_at.is_(None),
         ExpectedForm.opens_at <= work.now,
         ExpectedForm.closes_at >= work.now,
@@ -215,11 +215,11 @@ def closes_on_day_of(one: datetime, other: datetime, time_zone: str) -> bool:
 def _list_unexplained(work: UnitOfWork, study: str) -> list[UnexplainedForms]:
     """Return the first MAX_ROWS participants with unexplained missed forms, by number."""
     query = (
-        select(Participant.id, Participant.study_number, func.count())
+        select(Participant.id, Participant.participant_number, func.count())
         .join(ExpectedForm, ExpectedForm.participant_id == Participant.id)
         .where(*UNEXPLAINED_CLAUSES, *_study_clauses(study))
-        .group_by(Participant.id, Participant.study_number)
-        .order_by(Participant.study_number)
+        .group_by(Participant.id, Participant.participant_number)
+        .order_by(Participant.participant_number)
         .limit(MAX_ROWS)
     )
     return [UnexplainedForms(*row) for row in work.session.execute(query)]

@@ -31,7 +31,7 @@ class ParticipantDetails:
     ``shared_phone``: staff confirmed that another participant has the same phone.
     """
 
-    study_number: str
+    participant_number: str
     phone: str
     language: str
     shared_phone: bool = False
@@ -45,15 +45,15 @@ def normalize_number(typed: str) -> str:
 def number_problem(work: UnitOfWork, plan_id: str, number: str, own_id: int | None = None) -> str:
     """Return why a participant number is refused, or "".
 
-    One of "study_number_shape" (by the pattern of the study plan), "study_number_person", "taken". ``own_id``: the
-    participant who has the number already.
+    One of "participant_number_shape" (by the pattern of the study plan), "participant_number_person", "taken".
+    ``own_id``: the participant who has the number already.
     """
     plan = work.catalogue.plans.get(plan_id)
     if plan is None or len(number) > NUMBER_LENGTH or not re.fullmatch(plan.participant_number_pattern, number):
-        return "study_number_shape"
+        return "participant_number_shape"
     if PERSONAL_NUMBER.fullmatch(number.replace("-", "")):
-        return "study_number_person"
-    query = select(Participant.id).where(Participant.plan == plan_id, Participant.study_number == number)
+        return "participant_number_person"
+    query = select(Participant.id).where(Participant.plan == plan_id, Participant.participant_number == number)
     return "taken" if work.session.scalar(query) not in (None, own_id) else ""
 
 
@@ -72,8 +72,8 @@ def phone_sharers(work: UnitOfWork, typed: str, own_id: int | None = None) -> li
     if not number:
         return []
     query = select(Participant).where(Participant.phone_fingerprint == fingerprint_of(work, number))
-    people = work.session.scalars(query.order_by(Participant.study_number))
-    return [person.study_number for person in people if person.is_active and person.id != own_id]
+    people = work.session.scalars(query.order_by(Participant.participant_number))
+    return [person.participant_number for person in people if person.is_active and person.id != own_id]
 
 
 def fingerprint_of(work: UnitOfWork, number: str) -> str:
@@ -93,7 +93,7 @@ def has_answered(work: UnitOfWork, participant: Participant) -> bool:
 
 def details_digest(participant: Participant) -> str:
     """Return a digest of the details, so that a page corrects only what it showed."""
-    shown = (participant.study_number, participant.phone_fingerprint or "", participant.language)
+    shown = (participant.participant_number, participant.phone_fingerprint or "", participant.language)
     return hashlib.sha256("\n".join(shown).encode()).hexdigest()[:32]
 
 
@@ -105,13 +105,13 @@ def details_problems(
     fields = {
         "reason": "why_needed" if not reason.strip() else "too_long" if len(reason.strip()) > REASON_LENGTH else "",
     }
-    # A number that stays is not judged: a stored landline must not stop the correction of a language.
+    # A number that stays is not checked: a stored landline must not stop the correction of a language.
     if "phone" in changed:
         fields["phone"] = phone_problem(work, details.phone, details.shared_phone, participant.id)
-    if "study_number" in changed:
-        number = normalize_number(details.study_number)
+    if "participant_number" in changed:
+        number = normalize_number(details.participant_number)
         answered = "number_has_answers" if has_answered(work, participant) else ""
-        fields["study_number"] = answered or number_problem(work, participant.plan, number, participant.id)
+        fields["participant_number"] = answered or number_problem(work, participant.plan, number, participant.id)
     if "language" in changed:
         plan = work.catalogue.plans.get(participant.plan)
         fields["language"] = "" if plan is not None and details.language in plan.languages else "unknown"
@@ -139,13 +139,13 @@ def correct_details(
     if wrong:
         raise BadData("details", fields=wrong)
     changed = _changed_fields(work, participant, details)
-    if "study_number" in changed:
+    if "participant_number" in changed:
         record_freezes.require_unfrozen(work, participant.plan, participant.id)
     old, new = _audit_values(work, participant, details, changed)
     if "phone" in changed:
         _change_phone(work, participant, to_e164(details.phone) or "")
-    if "study_number" in changed:
-        participant.study_number = normalize_number(details.study_number)
+    if "participant_number" in changed:
+        participant.participant_number = normalize_number(details.participant_number)
     if "language" in changed:
         participant.language = details.language
     work.record(
@@ -172,7 +172,7 @@ def _changed_fields(work: UnitOfWork, participant: Participant, details: Partici
     number = to_e164(details.phone)  # None: not a number
     print_now = fingerprint_of(work, number) if number else None
     changed = {
-        "study_number": normalize_number(details.study_number) != participant.study_number,
+        "participant_number": normalize_number(details.participant_number) != participant.participant_number,
         "phone": number is None or print_now != participant.phone_fingerprint,
         "language": details.language != participant.language,
     }
@@ -184,12 +184,12 @@ def _audit_values(
 ) -> tuple[Mapping[str, object], Mapping[str, object]]:
     """Return old and new values for the audit entry: of the phone only whether there is one."""
     before = {
-        "study_number": participant.study_number,
+        "participant_number": participant.participant_number,
         "phone": participant.phone_sealed is not None,
         "language": participant.language,
     }
     after = {
-        "study_number": normalize_number(details.study_number),
+        "participant_number": normalize_number(details.participant_number),
         "phone": bool(to_e164(details.phone)),
         "language": details.language,
     }

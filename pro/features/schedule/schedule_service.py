@@ -62,7 +62,7 @@ class ChangePreview:
 class ReplanCounts:
     """Number of expected forms of one participant that a new plan file changes."""
 
-    study_number: str
+    participant_number: str
     moved: int
     added: int
     dropped: int
@@ -72,7 +72,7 @@ class ReplanCounts:
 class _LockedSchedule:
     """A participant's anchors and expected forms, locked until the work ends."""
 
-    calendar: VisitSchedule
+    visit_schedule: VisitSchedule
     rows: list[Anchor]
     expected: dict[tuple[str, str], ExpectedForm]
     opened: frozenset[tuple[str, str]]
@@ -85,9 +85,9 @@ def require_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedul
     Raise NotAllowed("no_calendar") if all forms of the plan are issued by hand.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None:
+    if plan is None or plan.visit_schedule is None:
         raise NotAllowed("no_calendar")
-    return plan.calendar
+    return plan.visit_schedule
 
 
 def ordered_anchors(work: UnitOfWork, participant: Participant) -> list[Anchor]:
@@ -137,7 +137,7 @@ def set_anchors(
     work.lock(participant)
     state = _lock_schedule(work, participant)
     # An end of participation or a death is recorded even if the record is frozen.
-    if not all(change.kind in state.calendar.stops and change.on for change in changes):
+    if not all(change.kind in state.visit_schedule.participation_end and change.on for change in changes):
         record_freezes.require_unfrozen(work, participant.plan, participant.id)
     found = _make_preview(work, participant, state, changes)
     if found.problems:
@@ -170,7 +170,7 @@ def replan_participant(work: UnitOfWork, participant: Participant) -> None:
     Called at enrolment and when the plan file has changed.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None:
+    if plan is None or plan.visit_schedule is None:
         return
     work.session.flush()
     state = _lock_schedule(work, participant)
@@ -185,14 +185,14 @@ def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCo
     ``save``: write it, with one audit entry a participant. Participants without a change are left out; ordered by
     participant number.
     """
-    query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.study_number)
+    query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.participant_number)
     found = []
     for participant in work.session.scalars(query):
         work.lock(participant)
         diff, _served = _diff(work, participant, state := _lock_schedule(work, participant), dated_anchors(state.rows))
         if diff.is_empty:
             continue
-        one = ReplanCounts(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
+        one = ReplanCounts(participant.participant_number, len(diff.moved), len(diff.added), len(diff.dropped))
         found.append(one)
         if save:
             replan_participant(work, participant)
@@ -232,9 +232,9 @@ def expected_visit_of(row: ExpectedForm, zone: str) -> Planned:
     )
 
 
-def with_reminders(calendar: VisitSchedule, row: ExpectedForm, zone: str) -> Planned:
+def with_reminders(visit_schedule: VisitSchedule, row: ExpectedForm, zone: str) -> Planned:
     """Return ``row`` with the reminders of its visit; None where the plan's own apply."""
-    reminders = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
+    reminders = next((visit.reminders for visit in visit_schedule.visits if visit.id == row.kind), None)
     return replace(expected_visit_of(row, zone), reminders=reminders)
 
 
@@ -252,7 +252,7 @@ def was_never_asked(row: ExpectedForm) -> bool:
 
     Its date was recorded afterwards, or mistyped.
     """
-    return row.served_at is None and row.missed_at is not None and row.closes_at < row.known_at
+    return row.received_at is None and row.missed_at is not None and row.closes_at < row.known_at
 
 
 def apply_replan(
@@ -289,15 +289,15 @@ def apply_replan(
         work.session.add(row)
     for found in served:
         row = rows[found.one.name]
-        if row.served_at is None:
+        if row.received_at is None:
             _mark_served(row, found, work.session.get_one(Assessment, int(found.form)))
     for one in (*diff.added, *(after for _before, after in diff.moved)):
         row = rows[one.name]
-        if one.closes < work.now and row.served_at is None:
+        if one.closes < work.now and row.received_at is None:
             # Its date was recorded afterwards, so the participant was never asked: no message, no call task.
             row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
     work.session.flush()
-    forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.received_at is None}
     _update_unopened_forms(work, participant, {number for number in dropped | forms if number}, dropped)
 
 
@@ -309,7 +309,7 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
     """
     participant = work.session.get_one(Participant, assessment.participant_id)
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None:
+    if plan is None or plan.visit_schedule is None:
         return []
     form = answered_form_of(assessment)
     near = and_(ExpectedForm.closes_at >= form.at, ExpectedForm.opens_at <= form.at + MATCHING_SPAN)
@@ -318,11 +318,11 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
         ExpectedForm.participant_id == assessment.participant_id,
         ExpectedForm.instrument == assessment.instrument,
         or_(near, ExpectedForm.visit == form.visit, mine),
-        or_(ExpectedForm.served_at.is_(None), mine),
+        or_(ExpectedForm.received_at.is_(None), mine),
     )
     rows = {row.visit: row for row in work.session.scalars(query.order_by(ExpectedForm.id).with_for_update())}
     matched = match_forms(
-        [expected_visit_of(row, participant.time_zone) for row in rows.values()], [form], plan.calendar.apart
+        [expected_visit_of(row, participant.time_zone) for row in rows.values()], [form], plan.visit_schedule.apart
     )
     served = []
     for found in matched.served:
@@ -337,7 +337,7 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
             # Answered after its end: not missed (docs/domain.md 6, rule 4), but flagged (rule 2).
             _mark_served(row, MatchedForm(one, form.ref, nearest=False, out_of_window=True), assessment)
             served.append(row)
-        elif row.served_at is None and row.assessment_id in (None, assessment.id):
+        elif row.received_at is None and row.assessment_id in (None, assessment.id):
             row.opens_at = one.opens
             row.assessment_id = None
     return served
@@ -350,7 +350,7 @@ def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedul
     """
     query = select(ExpectedForm).where(ExpectedForm.participant_id == participant.id).order_by(ExpectedForm.id)
     rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
-    issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.received_at is None}
     unopened = (
         select(Assessment)
         .where(Assessment.id.in_(issued), Assessment.opened_at.is_(None), Assessment.submitted_at.is_(None))
@@ -358,7 +358,7 @@ def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedul
     )
     held = {row.id for row in work.session.scalars(unopened)} if issued else set()
     opened = {
-        name for name, row in rows.items() if row.served_at or (row.assessment_id and row.assessment_id not in held)
+        name for name, row in rows.items() if row.received_at or (row.assessment_id and row.assessment_id not in held)
     }
     answered = select(Assessment).where(
         Assessment.participant_id == participant.id, Assessment.submitted_at.is_not(None)
@@ -381,21 +381,21 @@ def _make_preview(
             standing[change.kind, change.number] = dated.DatedAnchor(
                 change.kind, change.number, change.on, change.planned
             )
-    place = {kind: number for number, kind in enumerate(state.calendar.anchors)}
+    place = {kind: number for number, kind in enumerate(state.visit_schedule.anchors)}
     after = tuple(sorted(standing.values(), key=lambda one: (place.get(one.kind, len(place)), one.number)))
     today = local_date(work.now, participant.time_zone)
     # Problems that existed before must not prevent a correction.
-    known = set(dated.find_anchor_problems(state.calendar, before, today))
+    known = set(dated.find_anchor_problems(state.visit_schedule, before, today))
     problems = tuple(
-        problem for problem in dated.find_anchor_problems(state.calendar, after, today) if problem not in known
+        problem for problem in dated.find_anchor_problems(state.visit_schedule, after, today) if problem not in known
     )
-    problems = (*_unclear_changes(state.calendar, changes), *problems)
+    problems = (*_unclear_changes(state.visit_schedule, changes), *problems)
     nothing: tuple[Replan, tuple[MatchedForm, ...]] = (Replan((), (), (), ()), ())
     diff, served = nothing if problems else _diff(work, participant, state, after)
     return ChangePreview(problems, diff, after, served, _digest(changes, diff))
 
 
-def _unclear_changes(calendar: VisitSchedule, changes: Sequence[DateChange]) -> Iterator[AnchorProblem]:
+def _unclear_changes(visit_schedule: VisitSchedule, changes: Sequence[DateChange]) -> Iterator[AnchorProblem]:
     """Yield changes of unknown kinds, and of one anchor twice.
 
     The anchors after the change do not show these problems.
@@ -403,7 +403,7 @@ def _unclear_changes(calendar: VisitSchedule, changes: Sequence[DateChange]) -> 
     seen: set[tuple[str, int]] = set()
     for change in changes:
         anchor = dated.DatedAnchor(change.kind, change.number, change.on or date.min, change.planned)
-        if change.on is None and change.kind not in calendar.anchors:
+        if change.on is None and change.kind not in visit_schedule.anchors:
             yield AnchorProblem("unknown", anchor)
         if (change.kind, change.number) in seen:
             yield AnchorProblem("twice", anchor)
@@ -415,7 +415,7 @@ def _diff(
 ) -> tuple[Replan, tuple[MatchedForm, ...]]:
     """Return the re-plan for the anchors ``after``, and the visits that answered forms serve."""
     zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
-    wanted = list_expected_visits(state.calendar, after, zone, working)
+    wanted = list_expected_visits(state.visit_schedule, after, zone, working)
     stored = {name: expected_visit_of(row, zone) for name, row in state.expected.items()}
     unasked = {name for name, row in state.expected.items() if was_never_asked(row)} - state.opened
     stays = {
@@ -425,7 +425,7 @@ def _diff(
     }
     # Past answers are matched with the stored windows, not with those that the plan would give today.
     standing = [*stays.values(), *(one for one in wanted if one.name not in stays)]
-    matched = match_forms(standing, state.forms, state.calendar.apart)
+    matched = match_forms(standing, state.forms, state.visit_schedule.apart)
     # A form that opens later because of a recent answer must not count as moved.
     later = {one.name: one for one in matched.waiting}
     wanted = tuple(later.get(one.name, one) for one in wanted)
@@ -489,14 +489,14 @@ def _apply_consequences(
     reason: str,
 ) -> None:
     """Set the clinical facts of the changed anchors; end or resume participation."""
-    calendar = state.calendar
+    visit_schedule = state.visit_schedule
     touched = {change.kind for change in changes}
-    for fact in sorted({fact for kind in touched for fact in calendar.anchors[kind].sets}):
-        value = _fact_by_anchors(work, participant, calendar, after, fact)
+    for fact in sorted({fact for kind in touched for fact in visit_schedule.anchors[kind].sets}):
+        value = _fact_by_anchors(work, participant, visit_schedule, after, fact)
         if clinical_facts.current_fact(work, participant.id, fact) != value:
             clinical_facts.set_fact(work, participant.id, fact, value, reason=reason or "anchor")
-    for kind in (kind for kind in calendar.stops if kind in touched):
-        died = calendar.anchors[kind].last
+    for kind in (kind for kind in visit_schedule.participation_end if kind in touched):
+        died = visit_schedule.anchors[kind].last
         if any(one.kind == kind for one in after):
             participation_end.end_participation(work, participant, died=died, reason=reason)
         else:
@@ -504,13 +504,17 @@ def _apply_consequences(
 
 
 def _fact_by_anchors(
-    work: UnitOfWork, participant: Participant, calendar: VisitSchedule, after: Sequence[dated.DatedAnchor], fact: str
+    work: UnitOfWork,
+    participant: Participant,
+    visit_schedule: VisitSchedule,
+    after: Sequence[dated.DatedAnchor],
+    fact: str,
 ) -> str:
     """Return the value of ``fact`` by the anchors.
 
     The value that a rule set after the newest of these anchors has precedence.
     """
-    setting = [kind for kind, rule in calendar.anchors.items() if fact in rule.sets]
+    setting = [kind for kind, rule in visit_schedule.anchors.items() if fact in rule.sets]
     newest = max((one.on for one in after if one.kind in setting and not one.planned), default=None)
     rows = ClinicalFact.participant_id == participant.id, ClinicalFact.name == fact, ClinicalFact.item == ""
     if newest is not None:
@@ -518,7 +522,7 @@ def _fact_by_anchors(
         by_rule = found is not None and found.recorded_by is None
         if found is not None and by_rule and local_date(found.recorded_at, participant.time_zone) > newest:
             return str(found.value)
-        return dated.facts_from_anchors(calendar, after)[fact]
+        return dated.facts_from_anchors(visit_schedule, after)[fact]
     # All anchors were removed: the fact has the value from before the first of them.
     mine = Anchor.participant_id == participant.id, Anchor.kind.in_(setting)
     first = select(func.min(Anchor.recorded_at)).where(*mine)
@@ -535,7 +539,7 @@ def _was_begun_in(row: ExpectedForm, assessment: Assessment, now: datetime) -> b
 
 def _mark_served(row: ExpectedForm, found: MatchedForm, assessment: Assessment) -> None:
     """Record in ``row`` that ``assessment`` serves it."""
-    row.assessment_id, row.served_at = assessment.id, answered_form_of(assessment).at
+    row.assessment_id, row.received_at = assessment.id, answered_form_of(assessment).at
     row.nearest, row.out_of_window = found.nearest, found.out_of_window
     row.partial = assessment.submitted_at is None
     if found.nearest:
@@ -565,7 +569,7 @@ def _update_unopened_forms(
             select(ExpectedForm).where(ExpectedForm.assessment_id == assessment.id).order_by(ExpectedForm.closes_at)
         )
         rows = list(work.session.scalars(visits))
-        waiting = [row for row in rows if row.served_at is None and row.missed_at is None]
+        waiting = [row for row in rows if row.received_at is None and row.missed_at is None]
         if waiting:
             last = waiting[-1]
             assessment.opens_at, assessment.due_at = waiting[0].opens_at, last.due_at

@@ -36,7 +36,7 @@ class RecordedDate:
     """One recorded date: by whom, when (UTC), and the reason if one was required.
 
     ``planned``: a planned date, not a fact. ``until``: when it was superseded (UTC), with ``ended_by`` and
-    ``ended_why``.
+    ``end_reason``.
     """
 
     number: int
@@ -47,7 +47,7 @@ class RecordedDate:
     reason: str
     until: datetime | None = None
     ended_by: str = ""
-    ended_why: str = ""
+    end_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class TreatmentDates:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     time_zone: str
     active: bool
     today: date
@@ -172,7 +172,7 @@ class ExpectedFormsPage:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     past: tuple[ExpectedFormEntry, ...]
     coming: tuple[ExpectedFormEntry, ...]
     counts: ComplianceCounts
@@ -188,45 +188,47 @@ class VisitScheduleStatus:
     unexplained: int
 
 
-def read_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedule:
+def require_visit_schedule(work: UnitOfWork, participant: Participant) -> VisitSchedule:
     """Return the visit schedule of the participant's study plan.
 
-    Raise NotFound("calendar") if all forms of the plan are issued by hand.
+    Raise NotFound("visit_schedule") if all forms of the plan are issued by hand.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    calendar = plan.calendar if plan else None
-    if calendar is None:
-        raise NotFound("calendar")
-    return calendar
+    visit_schedule = plan.visit_schedule if plan else None
+    if visit_schedule is None:
+        raise NotFound("visit_schedule")
+    return visit_schedule
 
 
 def read_treatment_dates(work: UnitOfWork, participant: Participant, language: str) -> TreatmentDates:
     """Return all recorded and projected dates of ``participant``.
 
-    Raise NotFound("calendar") without a visit schedule.
+    Raise NotFound("visit_schedule") without a visit schedule.
     """
-    calendar = read_calendar(work, participant)
+    visit_schedule = require_visit_schedule(work, participant)
     words = work.catalogue.plan_words[participant.plan, language]
     names = staff_accounts.staff_names(work)
     past = _superseded_dates(work, participant, names)
     standing = schedule_service.ordered_anchors(work, participant)
     days = schedule_service.read_days(work, participant)
     kinds = [
-        _date_kind(calendar, kind_id, words, standing, days, names, tuple(day for of, day in past if of == kind_id))
-        for kind_id in _kinds_in_order(calendar)
+        _date_kind(
+            visit_schedule, kind_id, words, standing, days, names, tuple(day for of, day in past if of == kind_id)
+        )
+        for kind_id in _kinds_in_order(visit_schedule)
     ]
     today = local_date(work.now, participant.time_zone)
     working = work.catalogue.working[participant.plan]
     return TreatmentDates(
         participant_id=participant.id,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         time_zone=participant.time_zone,
         active=participant.is_active,
         today=today,
         kinds=tuple(kinds),
-        watches=_watches(calendar, kinds, words),
-        daily=_daily_treatment(calendar, kinds, today, working.has(today)) if participant.is_active else None,
-        suspected=_is_ulcer_suspected(work, participant, calendar, standing),
+        watches=_watches(visit_schedule, kinds, words),
+        daily=_daily_treatment(visit_schedule, kinds, today, working.has(today)) if participant.is_active else None,
+        suspected=_is_ulcer_suspected(work, participant, visit_schedule, standing),
     )
 
 
@@ -236,27 +238,27 @@ def read_daily_treatment(work: UnitOfWork, participant: Participant, language: s
     None without a visit schedule, after the end of participation, and as in ``DailyTreatment``.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None or not participant.is_active:
+    if plan is None or plan.visit_schedule is None or not participant.is_active:
         return None
     words = work.catalogue.plan_words[participant.plan, language]
     standing = treatment_dates.read_anchors(work, participant)
     standing.sort(key=lambda row: row.number)
-    days = resolve_days(plan.calendar, dated_anchors(standing), work.catalogue.working_days(participant.plan))
-    kinds = [_date_kind(plan.calendar, kind, words, standing, days) for kind in plan.calendar.anchors]
+    days = resolve_days(plan.visit_schedule, dated_anchors(standing), work.catalogue.working_days(participant.plan))
+    kinds = [_date_kind(plan.visit_schedule, kind, words, standing, days) for kind in plan.visit_schedule.anchors]
     today = local_date(work.now, participant.time_zone)
-    return _daily_treatment(plan.calendar, kinds, today, work.catalogue.working[participant.plan].has(today))
+    return _daily_treatment(plan.visit_schedule, kinds, today, work.catalogue.working[participant.plan].has(today))
 
 
 def list_form_changes(
     work: UnitOfWork, participant: Participant, found: ChangePreview, language: str
 ) -> tuple[FormChange, ...]:
     """Return the effect of ``found`` on the expected forms, in order of the new windows."""
-    calendar = read_calendar(work, participant)
+    visit_schedule = require_visit_schedule(work, participant)
     words = work.catalogue.plan_words[participant.plan, language]
     working = work.catalogue.working[participant.plan]
     wanted = {
         one.name: one
-        for one in expected_visits.list_expected_visits(calendar, found.anchors, participant.time_zone, working)
+        for one in expected_visits.list_expected_visits(visit_schedule, found.anchors, participant.time_zone, working)
     }
     rows: list[tuple[str, ExpectedVisit | None, ExpectedVisit | None]] = [
         *(("moved", before, after) for before, after in found.diff.moved),
@@ -286,15 +288,15 @@ def list_form_changes(
 def read_expected_forms_page(work: UnitOfWork, participant: Participant, language: str) -> ExpectedFormsPage:
     """Return all expected forms of ``participant`` with their status.
 
-    Raise NotFound("calendar") without a visit schedule.
+    Raise NotFound("visit_schedule") without a visit schedule.
     """
-    read_calendar(work, participant)
+    require_visit_schedule(work, participant)
     lines = expected_forms.read_expected_forms(work, participant, language)
     names = staff_accounts.staff_names(work)
     entries = [_form_entry(line, names) for line in lines]
     return ExpectedFormsPage(
         participant_id=participant.id,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         past=tuple(reversed([entry for entry in entries if entry.line.status != "not_open"])),
         coming=tuple(entry for entry in entries if entry.line.status == "not_open"),
         counts=expected_forms.count_compliance(lines),
@@ -305,7 +307,7 @@ def read_expected_forms_page(work: UnitOfWork, participant: Participant, languag
 def read_schedule_status(work: UnitOfWork, participant: Participant, language: str) -> VisitScheduleStatus | None:
     """Return the current status of the visit schedule; None without a visit schedule."""
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None:
+    if plan is None or plan.visit_schedule is None:
         return None
     lines = expected_forms.read_expected_forms(work, participant, language)
     coming = [line for line in lines if line.status == "not_open"]
@@ -319,17 +321,17 @@ def read_schedule_status(work: UnitOfWork, participant: Participant, language: s
     )
 
 
-def _kinds_in_order(calendar: VisitSchedule) -> Iterable[str]:
+def _kinds_in_order(visit_schedule: VisitSchedule) -> Iterable[str]:
     """Return the kinds of dates: those of periods by start and end, then the plan's order."""
-    watch = [kind for period in calendar.periods.values() for kind in (*period.starts, *period.ends)]
-    return dict.fromkeys([*watch, *calendar.anchors])
+    watch = [kind for period in visit_schedule.periods.values() for kind in (*period.starts, *period.ends)]
+    return dict.fromkeys([*watch, *visit_schedule.anchors])
 
 
-def _group(calendar: VisitSchedule, kind_id: str) -> str:
+def _group(visit_schedule: VisitSchedule, kind_id: str) -> str:
     """Return the group of a kind of date."""
-    if any(kind_id in (*period.starts, *period.ends) for period in calendar.periods.values()):
+    if any(kind_id in (*period.starts, *period.ends) for period in visit_schedule.periods.values()):
         return WATCH
-    return END if kind_id in calendar.stops else TREATMENT
+    return END if kind_id in visit_schedule.participation_end else TREATMENT
 
 
 def _date_kind(
@@ -387,13 +389,13 @@ def _superseded_dates(
             _recorded_date(row, names),
             until=row.superseded_at,
             ended_by=names.get(event.actor_id or 0, "") if event else "",
-            ended_why=event.reason if event else "",
+            end_reason=event.reason if event else "",
         )
         found.append((row.kind, day))
     return found
 
 
-def _watches(calendar: VisitSchedule, kinds: Sequence[DateKind], words: PlanWords) -> tuple[WatchPeriod, ...]:
+def _watches(visit_schedule: VisitSchedule, kinds: Sequence[DateKind], words: PlanWords) -> tuple[WatchPeriod, ...]:
     """Return the periods of the plan that have their own schedule."""
     return tuple(
         WatchPeriod(
@@ -402,25 +404,25 @@ def _watches(calendar: VisitSchedule, kinds: Sequence[DateKind], words: PlanWord
             kinds=tuple(kind for kind in kinds if kind.id in (*period.starts, *period.ends)),
             turns=tuple(
                 ScheduleStep(visit.series.every, (visit.series.last - visit.series.first) // visit.series.every + 1)
-                for visit in calendar.visits
+                for visit in visit_schedule.visits
                 if visit.anchor == period.id and visit.series
             ),
         )
-        for period in calendar.periods.values()
+        for period in visit_schedule.periods.values()
     )
 
 
 def _is_ulcer_suspected(
-    work: UnitOfWork, participant: Participant, calendar: VisitSchedule, rows: Iterable[Anchor]
+    work: UnitOfWork, participant: Participant, visit_schedule: VisitSchedule, rows: Iterable[Anchor]
 ) -> bool:
     """Return True if an ulcer is suspected and no recorded date sets its status."""
-    said = facts_from_anchors(calendar, dated_anchors(rows))
+    said = facts_from_anchors(visit_schedule, dated_anchors(rows))
     status = clinical_facts.current_fact(work, participant.id, "ulcer_status") or "none"
     return status == "suspected" and said.get("ulcer_status", "none") == "none"
 
 
 def _daily_treatment(
-    calendar: VisitSchedule, kinds: Sequence[DateKind], today: date, working: bool
+    visit_schedule: VisitSchedule, kinds: Sequence[DateKind], today: date, working: bool
 ) -> DailyTreatment | None:
     """Return the treatment given on every working day, from its first day until its end.
 
@@ -428,7 +430,7 @@ def _daily_treatment(
     before its planned or projected day.
     """
     for kind in kinds:
-        rule = calendar.anchors[kind.id].projection
+        rule = visit_schedule.anchors[kind.id].projection
         if rule is None or not rule.working_days or rule.every != 1 or not (kind.recorded or kind.coming):
             continue
         ended = any(
@@ -451,5 +453,5 @@ def _first_day(kind: DateKind) -> date:
 def _form_entry(line: ExpectedFormLine, names: Mapping[int, str]) -> ExpectedFormEntry:
     """Return an expected form with its time of receipt."""
     row, form = line.expected, line.assessment
-    came = form.submitted_at or form.last_answer_at if form and row.served_at else None
+    came = form.submitted_at or form.last_answer_at if form and row.received_at else None
     return ExpectedFormEntry(line, came, names.get(row.reason_by or 0, ""))

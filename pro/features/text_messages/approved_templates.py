@@ -179,7 +179,7 @@ def _is_sent(text_settings: TextSettings, gateway: SmsGateway, message: str) -> 
 
 def _sample_params(text_settings: TextSettings, message: str, names: frozenset[str]) -> list[dict[str, str]]:
     """Return the longest parameters for every level and study, without duplicates."""
-    staff = "/staff/" if message in ("alert_sms", "drill_sms") else ""
+    staff = "/staff/" if message in ("alert_sms", "test_alert_sms") else ""
     found = []
     for plan, level in product(text_settings.catalogue.plans.values(), ("emergency", "urgent")):
         known = {

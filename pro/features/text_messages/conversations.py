@@ -106,7 +106,7 @@ class Conversation:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     language: str
     status: str
     phone: str | None
@@ -130,7 +130,7 @@ class ConversationRow:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     unread: int
     oldest_unread_at: datetime | None
     overdue: bool
@@ -193,7 +193,7 @@ def _conversation_row(work: UnitOfWork, person: Participant, rows: Sequence[Inco
     oldest = unread[0].received_at if unread else None
     return ConversationRow(
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         unread=len(unread),
         oldest_unread_at=oldest,
         overdue=oldest is not None and message_reading.is_overdue(work, work.catalogue.plans.get(person.plan), oldest),
@@ -239,7 +239,7 @@ def read_conversation(
     plan = work.catalogue.plans.get(person.plan)
     return Conversation(
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         language=person.language,
         status="died" if person.died_at else "withdrawn" if person.withdrawn_at else "active",
         phone=phone_of(work, person),
@@ -275,7 +275,7 @@ def _received_entries(work: UnitOfWork, rows: Sequence[IncomingMessage], languag
 def _understood_as(work: UnitOfWork, row: IncomingMessage, language: str) -> str:
     """Return the question and the answer that a text was read as, or ""."""
     assessment = work.session.get(Assessment, row.assessment_id) if row.assessment_id else None
-    if assessment is None or row.what != "answer":
+    if assessment is None or row.kind != "answer":
         return ""
     item = work.catalogue.shown_instrument(assessment.instrument).items.get(row.item)
     if item is None:
@@ -364,7 +364,9 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
         (row.assessment_id, row.item, work.vault.open(row.text_sealed).strip())
         for row in work.session.scalars(received)
     }
-    alerts = select(Alert).where(Alert.assessment_id.in_(forms), Alert.rule == FREE_TEXT, Alert.inbound_id.is_(None))
+    alerts = select(Alert).where(
+        Alert.assessment_id.in_(forms), Alert.rule == FREE_TEXT, Alert.incoming_message_id.is_(None)
+    )
     # Each text that was written differently has an alert of its own.
     raised = {
         (alert.assessment_id, alert.inputs.get("text")): alert

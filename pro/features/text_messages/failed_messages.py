@@ -67,7 +67,7 @@ def list_failed_messages(work: UnitOfWork, language: str, study: str = "") -> Fa
     messages about no participant belong to every study.
     """
     query = (
-        select(Message, Participant.study_number, StaffMember.name)
+        select(Message, Participant.participant_number, StaffMember.name)
         .outerjoin(Participant, Participant.id == Message.participant_id)
         .outerjoin(Alert, Alert.id == Message.alert_id)
         .outerjoin(StaffMember, StaffMember.id == Message.staff_id)
@@ -80,14 +80,14 @@ def list_failed_messages(work: UnitOfWork, language: str, study: str = "") -> Fa
         FailedMessage(
             id=message.id,
             participant_id=message.participant_id,
-            who=study_number or name or "",
+            who=participant_number or name or "",
             channel=message.channel,
             template=message.template,
             reason=message_rendering.failure_sentence(message.failure, translator),
             failed_at=message.failed_at or message.queued_at,
             waiting=message.failed_at is None,
         )
-        for message, study_number, name in work.session.execute(query)
+        for message, participant_number, name in work.session.execute(query)
     ]
     return FailedMessageList(rows, len(rows) if len(rows) < MAX_SHOWN else _count_failed(work, study))
 
@@ -135,7 +135,7 @@ def _unsettled_conditions(study: str) -> tuple[ColumnElement[bool], ...]:
         Message.settled_at.is_(None),
         or_(Message.failed_at.is_not(None), failed_often),
         Message.template.not_in(EXCLUDED_TEMPLATES),
-        Alert.resolved_at.is_(None),
+        Alert.closed_at.is_(None),
         *((_study_condition(study),) if study else ()),
         or_(Message.alert_id.is_not(None), and_(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))),
     )

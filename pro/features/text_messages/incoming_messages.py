@@ -76,7 +76,7 @@ def receive_message(
         _handle_participant_text(work, row, participant, text, address)
     if pictures > 0:
         row.level = max(row.level, int(Level.WATCH))
-        row.hits = [*row.hits, {"class": "picture", "status": "attached"}]
+        row.red_flags = [*row.red_flags, {"class": "picture", "status": "attached"}]
     return row
 
 
@@ -111,7 +111,7 @@ def _handle_unknown_sender(
             _run_command_of_several(work, row, text, ReplyDraft("stopped", {}, f"reply:{row.id}", language), people)
     except Exception as error:
         log.error("command by text failed error=%s", type(error).__name__)
-        row.what = "unmatched"
+        row.kind = "unmatched"
 
 
 def _run_command_of_several(
@@ -121,12 +121,12 @@ def _run_command_of_several(
     command = reply_parser.parse_command(text)
     address = work.vault.open(row.address_sealed)
     if people and (command == "stop" or stop_requests.find_stop_request(text) == "stop"):
-        row.what = "command" if command else row.what
+        row.kind = "command" if command else row.kind
         for person in people:
             participation_end.opt_out(work, person, "by text")
         queue_reply(work, stopped, address)
     elif people and command == "start":
-        row.what = "command"
+        row.kind = "command"
         for person in people:
             participation_end.opt_in(work, person, "by text")
         queue_reply(work, replace(stopped, template="started"), address)
@@ -159,20 +159,20 @@ def _handle_participant_text(
     if not work.config.sms_two_way or form is None or not is_open:
         _screen_text(work, row, participant, text, address)
         if form is not None and not is_open:
-            row.what, row.assessment_id = "late", form.id
+            row.kind, row.assessment_id = "late", form.id
         if command == "language" and work.config.sms_two_way:
-            row.what = "command"
+            row.kind = "command"
             text_answers.switch_language(work, participant)
             queue_question(work, row, participant, None, text_answers.help_text(work, participant))
         return
     form_session = form_access.session_by_text(work, form, participant, participant.language)
     if text_answers.is_too_soon(work, form):
-        row.what, row.why, row.assessment_id = "unclear", "too_soon", form.id
+        row.kind, row.reason, row.assessment_id = "unclear", "too_soon", form.id
         _screen_text(work, row, participant, text, address)
         return
     outcome = _take_reply(work, row, participant, form_session, text)
     if outcome is None:
-        row.what, row.assessment_id = "unclear", form.id
+        row.kind, row.assessment_id = "unclear", form.id
         _screen_text(work, row, participant, text, address)
 
 
@@ -223,7 +223,7 @@ def _stop_messages(work: UnitOfWork, row: IncomingMessage, participant: Particip
     """
     _screen_text(work, row, participant, text, address)
     form = text_answers.last_asked_form(work, participant)
-    row.what = "command" if reply_parser.parse_command(text) == "stop" else "text"
+    row.kind = "command" if reply_parser.parse_command(text) == "stop" else "text"
     row.assessment_id = form.id if form else None
     _run_command(work, row, participant, "stop", address)
 
@@ -232,7 +232,7 @@ def _ask_by_phone(work: UnitOfWork, row: IncomingMessage, participant: Participa
     """Have staff ask what a text means that may be a request for no more messages."""
     _screen_text(work, row, participant, text, address)
     form = text_answers.last_asked_form(work, participant)
-    row.what, row.why, row.assessment_id = "text", "may_be_stop", form.id if form else None
+    row.kind, row.reason, row.assessment_id = "text", "may_be_stop", form.id if form else None
     work.session.flush()
     missed_forms.make_call_task(work, participant, missed_forms.POSSIBLE_STOP_TASK, f"may_be_stop:{row.id}")
 
@@ -268,7 +268,7 @@ def _take_reply(
         if outcome.level is Level.EMERGENCY:
             _send_safety(work, row, participant, address, participant.language)
         if outcome.command:
-            row.what = "unclear"
+            row.kind = "unclear"
     return outcome
 
 
@@ -306,7 +306,7 @@ def _run_command(
             _run_command_now(work, row, participant, command, address)
     except Exception as error:
         log.error("command by text failed error=%s", type(error).__name__)
-        row.what = "unclear"
+        row.kind = "unclear"
 
 
 def _run_command_now(
@@ -335,7 +335,7 @@ def _take_command(
     """
     is_bare = reply_parser.is_bare_command(text)
     is_cry = not is_bare and bool(_screen_text(work, row, participant, text, address).hits)
-    row.what = "text" if is_cry else "command"
+    row.kind = "text" if is_cry else "command"
     if command != "help" or not is_cry:
         _run_command(work, row, participant, command, address)
 

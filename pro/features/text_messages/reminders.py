@@ -36,10 +36,10 @@ LOOKAHEAD = timedelta(hours=26)
 RETRY_AFTER = timedelta(seconds=1)
 # A form without licensed wording cannot be issued; the wording may be loaded meanwhile.
 UNLICENSED_RETRY = timedelta(hours=1)
-FORM_MESSAGE_TEMPLATES = ("invitation", "invitation_code", "reminder", "reminder_code", "question")
+FORM_MESSAGE_TEMPLATES = ("form_message", "form_message_code", "reminder", "reminder_code", "question")
 TEMPLATES: dict[str, tuple[str, str]] = {
-    "link": ("invitation", "reminder"),
-    "code": ("invitation_code", "reminder_code"),
+    "link": ("form_message", "reminder"),
+    "code": ("form_message_code", "reminder_code"),
 }
 # How soon it is looked again whether the family was called after a report of a death.
 DEATH_CHECK = timedelta(hours=1)
@@ -54,7 +54,7 @@ class _DueParticipant:
     """
 
     row: Participant
-    calendar: VisitSchedule
+    visit_schedule: VisitSchedule
     lines: list[ExpectedForm]
     later: datetime | None
     is_reported_dead: bool = False
@@ -165,9 +165,9 @@ def _read_participants(work: UnitOfWork, due: Sequence[Participant]) -> list[_Du
     found = []
     for row in due:
         plan = work.catalogue.plans.get(row.plan)
-        if plan is not None and plan.calendar is not None:
+        if plan is not None and plan.visit_schedule is not None:
             current = lines.get(row.id, [])
-            found.append(_DueParticipant(row, plan.calendar, current, later.get(row.id), row.id in deaths))
+            found.append(_DueParticipant(row, plan.visit_schedule, current, later.get(row.id), row.id in deaths))
     return found
 
 
@@ -178,7 +178,7 @@ def _current_lines(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Expec
         .where(
             ExpectedForm.participant_id.in_(ids),
             ExpectedForm.opens_at <= work.now + LOOKAHEAD,
-            ExpectedForm.served_at.is_(None),
+            ExpectedForm.received_at.is_(None),
             ExpectedForm.missed_at.is_(None),
         )
         # The same order as when an answer locks them, which prevents a deadlock.
@@ -296,14 +296,14 @@ def _close_windows(
     """
     missed_lines = []
     for line in person.lines:
-        if line.served_at is not None or work.now <= line.closes_at:
+        if line.received_at is not None or work.now <= line.closes_at:
             continue
         form = forms.get(line.assessment_id or 0)
         if form is not None and form.first_answer_at is not None:
             if form.id not in unlocked:
                 continue
             schedule_service.record_served_visits(work, form)
-        if line.served_at is None:
+        if line.received_at is None:
             line.missed_at = work.now
             if line.mandatory and person.row.is_active:
                 missed_lines.append(line)
@@ -326,16 +326,18 @@ def _collect_reminders(
         return [work.now + DEATH_CHECK]
     if not row.is_active or row.opted_out_at or row.phone_sealed is None or work.config.sms == "none":
         return []
-    rules = person.calendar.reminder_rules
+    rules = person.visit_schedule.reminder_rules
     open_lines = {
         (line.visit, line.instrument): line
         for line in person.lines
-        if line.served_at is None
+        if line.received_at is None
         and line.missed_at is None
         # A form that could not be issued gets no message and does not use up the day's limit.
         and (line.assessment_id is not None or line.opens_at > work.now)
     }
-    waiting = [schedule_service.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
+    waiting = [
+        schedule_service.with_reminders(person.visit_schedule, line, row.time_zone) for line in open_lines.values()
+    ]
     since = {name: line.known_at for name, line in open_lines.items()}
     done = {name: line.steps for name, line in open_lines.items()}
     sent_per_day = Counter(local_date(at, row.time_zone) for at in sent)
@@ -383,7 +385,7 @@ def _queue_reminders(work: UnitOfWork, due_reminders: Sequence[_DueReminder]) ->
     first = {
         id(due_reminder): question
         for due_reminder in due_reminders
-        if due_reminder.person.calendar.reminder_rules.by == "sms"
+        if due_reminder.person.visit_schedule.reminder_rules.by == "sms"
         and (question := text_answers.first_question(work, due_reminder.person.row, due_reminder.form))
     }
     by_code = [
@@ -440,7 +442,7 @@ def _next_due_at(work: UnitOfWork, person: _DueParticipant, coming: Sequence[dat
     """Return when the participant must be processed again, or None."""
     moments = [*coming, *([person.later] if person.later else [])]
     for line in person.lines:
-        if line.served_at is not None or line.missed_at is not None:
+        if line.received_at is not None or line.missed_at is not None:
             continue
         if line.opens_at > work.now:
             moments.append(line.opens_at)

@@ -26,9 +26,17 @@ SHOWN = (ALL, FAILED, UNCONFIRMED, WAITING)
 CHANNELS = ("sms", "email")
 # Group of the filter -> its templates; "other" are all that no group names.
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "forms": ("invitation", "invitation_code", "reminder", "reminder_code", "question", "onward_link", "onward_code"),
-    "alerts": ("alert", "alert_again", "alert_more", "alert_sms", "alert_digest", "inbound_unknown"),
-    "test_alerts": ("drill", "drill_sms", "drill_failed"),
+    "forms": (
+        "form_message",
+        "form_message_code",
+        "reminder",
+        "reminder_code",
+        "question",
+        "onward_link",
+        "onward_code",
+    ),
+    "alerts": ("alert", "alert_escalation", "alert_more", "alert_sms", "daily_digest", "unknown_sender"),
+    "test_alerts": ("test_alert", "test_alert_sms", "test_alert_failed"),
     "other": (),
 }
 Query = Select[*tuple[Any, ...]]
@@ -64,8 +72,8 @@ class LogRow:
     nothing confirms), sent (a text message, not confirmed), delivered, failed or dropped. ``state_at``: since when.
     ``reason``: why it failed, waits or was dropped, in the reader's language. ``about_id``, ``about``: the participant
     whom it concerns. ``can_correct``: a corrected number may end the failure. ``can_settle``: staff may mark it as
-    resolved. ``settled_by``, ``settled_at``: who did. ``task_at``: since when a call task stands for it; ``task_id`` of
-    an open one; ``task_outcome`` of a finished one.
+    resolved. ``settled_by``, ``settled_at``: who did. ``task_at``: since when a call task stands for it;
+    ``call_task_id`` of an open one; ``task_outcome`` of a finished one.
     """
 
     id: int
@@ -86,7 +94,7 @@ class LogRow:
     settled_by: str
     settled_at: datetime | None
     task_at: datetime | None
-    task_id: int | None
+    call_task_id: int | None
     task_outcome: str
 
 
@@ -165,7 +173,7 @@ def _clauses(chosen: LogFilter) -> tuple[ColumnElement[bool], ...]:
     if part := chosen.find.strip():
         found.append(
             or_(
-                Participant.study_number.icontains(part, autoescape=True),
+                Participant.participant_number.icontains(part, autoescape=True),
                 StaffMember.name.icontains(part, autoescape=True),
             )
         )
@@ -203,7 +211,7 @@ def _log_query() -> Query:
         Message.settled_at,
         settler.name.label("settled_by"),
         Participant.id.label("about_id"),
-        Participant.study_number,
+        Participant.participant_number,
         StaffMember.name.label("staff_name"),
     )
     return _joined(select(*columns)).outerjoin(settler, settler.id == Message.settled_by)
@@ -226,7 +234,7 @@ def _rows(work: UnitOfWork, query: Query, language: str) -> tuple[LogRow, ...]:
                 id=row.id,
                 at=row.next_try_at if state in ("retrying", "planned") else row.queued_at,
                 template=row.template,
-                to=(row.staff_name if row.staff_id else row.study_number) or "",
+                to=(row.staff_name if row.staff_id else row.participant_number) or "",
                 is_staff=row.staff_id is not None,
                 channel=row.channel,
                 state=state,
@@ -234,14 +242,14 @@ def _rows(work: UnitOfWork, query: Query, language: str) -> tuple[LogRow, ...]:
                 tries=row.tries,
                 reason=message_rendering.failure_sentence(row.failure, translator),
                 about_id=row.about_id,
-                about=row.study_number or "",
+                about=row.participant_number or "",
                 alert_id=row.alert_id,
                 can_correct=state == "failed" and row.staff_id is None and row.about_id is not None and number_wrong,
                 can_settle=state == "failed" and row.settled_at is None and row.template not in EXCLUDED_TEMPLATES,
                 settled_by=row.settled_by or "",
                 settled_at=row.settled_at,
                 task_at=task.made_at if task else None,
-                task_id=task.id if task and task.done_at is None else None,
+                call_task_id=task.id if task and task.done_at is None else None,
                 task_outcome=task.outcome if task and task.done_at else "",
             )
         )

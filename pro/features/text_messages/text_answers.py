@@ -29,7 +29,7 @@ ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 QUESTION_TEMPLATES = ("question", "advice", "thanks")
 # A reply that is older is of no use to the participant.
 REPLY_LIFETIME = timedelta(hours=12)
-# Replies that a number can make us pay for by writing again and again, and how many of them it gets in an hour.
+# Replies that a number can cause costs with by writing again and again, and how many of them it gets in an hour.
 LIMITED_REPLIES = (
     "help",
     "help_contact",

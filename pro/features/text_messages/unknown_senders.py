@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 REASON_LENGTH = 500
 # Written as a literal, as in the index of the messages about a case, which SQLite uses only so.
 _HAS_CASE = Message.case_key != literal_column("''")
-ASSIGNED, SET_ASIDE = "inbound.assigned", "inbound.set_aside"
+ASSIGNED, SET_ASIDE = "incoming_message.assigned", "incoming_message.set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def urgent_quarantine(work: UnitOfWork) -> list[IncomingMessage]:
 def notify_urgent_quarantine(work: UnitOfWork) -> int:
     """Queue what is due about the unread urgent texts in quarantine; return the number of emails queued.
 
-    The texts of one number are one case: the first is told at once, further ones together (docs/alerts.md 3). The study
-    is unknown, so the recipients of every study plan are notified.
+    The texts of one number are one case: the first is announced at once, further ones together (docs/alerts.md 3). The
+    study is unknown, so the recipients of every study plan are notified.
     """
     duty = None
     queued = 0
@@ -121,22 +121,22 @@ def quarantine_cases(work: UnitOfWork, fingerprint: str = "") -> list[WaitingCas
 
 
 def untold_numbers(work: UnitOfWork) -> int:
-    """Return the number of unknown numbers whose urgent texts no message has told a person about."""
+    """Return the number of unknown numbers whose urgent texts no message has announced to a person."""
     return sum(escalation.is_untold(case, work.now) for case in quarantine_cases(work))
 
 
-def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
+def unknown_text_page(work: UnitOfWork, incoming_message_id: int) -> UnknownTextPage:
     """Return one text that came from an unknown number, and record that it was seen.
 
     Raises NotFound for any other text.
     """
-    row = work.session.get(IncomingMessage, inbound_id)
-    done = _quarantine_actions(work, inbound_id)
+    row = work.session.get(IncomingMessage, incoming_message_id)
+    done = _quarantine_actions(work, incoming_message_id)
     if row is None or (row.participant_id is not None and not done):
         raise NotFound("inbound")
-    work.record("inbound.seen", row, participant_id=row.participant_id)
+    work.record("incoming_message.seen", row, participant_id=row.participant_id)
     owner = work.session.get(Participant, row.participant_id) if row.participant_id else None
-    query = select(Participant).order_by(Participant.study_number, Participant.id)
+    query = select(Participant).order_by(Participant.participant_number, Participant.id)
     participants = list(work.session.scalars(query))
     sees_identity = staff_accounts.has_right(work.actor.role, "see_identity")
     others = select(IncomingMessage.id).where(
@@ -150,22 +150,22 @@ def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
         phone=work.vault.open(row.address_sealed) if sees_identity and row.channel == "sms" else None,
         overdue=row.read_at is None and _is_overdue(work, row),
         others=list(work.session.scalars(others.order_by(IncomingMessage.id))),
-        people=[(person.id, person.study_number) for person in participants],
-        likely=[person.study_number for person in participants if person.phone_fingerprint == row.fingerprint],
-        owner=(owner.id, owner.study_number) if owner else None,
+        people=[(person.id, person.participant_number) for person in participants],
+        likely=[person.participant_number for person in participants if person.phone_fingerprint == row.fingerprint],
+        owner=(owner.id, owner.participant_number) if owner else None,
         done=done,
         can_assign=staff_accounts.has_right(work.actor.role, "assign_text"),
     )
 
 
-def assign_text(work: UnitOfWork, inbound_id: int, participant_id: int | None, reason: str) -> IncomingMessage:
+def assign_text(work: UnitOfWork, incoming_message_id: int, participant_id: int | None, reason: str) -> IncomingMessage:
     """Assign a text to a participant.
 
     The text never becomes an answer; its red flags raise an alert for the participant. Raises NotFound,
     NotAllowed("assigned") if it was assigned before, and BadData("assign", fields=...) if no participant is chosen, or
     the reason is missing or too long.
     """
-    row = _open_row(work, inbound_id)
+    row = _open_row(work, incoming_message_id)
     person = work.session.get(Participant, participant_id) if participant_id is not None else None
     wrong = {"participant": "" if person else "who_wrote", "reason": _wrong_reason(reason)}
     if person is None or any(wrong.values()):
@@ -179,13 +179,13 @@ def assign_text(work: UnitOfWork, inbound_id: int, participant_id: int | None, r
     return row
 
 
-def dismiss_text(work: UnitOfWork, inbound_id: int, reason: str) -> IncomingMessage:
+def dismiss_text(work: UnitOfWork, incoming_message_id: int, reason: str) -> IncomingMessage:
     """Dismiss a text that has nothing to do with the study: it is stored and marked as read.
 
     Raises NotFound, NotAllowed("assigned"), and BadData("set_aside", fields=...) for a reason that is missing or too
     long.
     """
-    row = _open_row(work, inbound_id)
+    row = _open_row(work, incoming_message_id)
     why = _wrong_reason(reason)
     if why:
         raise BadData("set_aside", fields={"reason": why})
@@ -220,7 +220,7 @@ def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage], notices: lis
         since=first.received_at,
         newest_at=newest.received_at,
         plans=list(work.catalogue.plans.values()),
-        templates=("inbound_unknown", "inbound_unknown", "inbound_unknown_more"),
+        templates=("unknown_sender", "unknown_sender", "unknown_sender_more"),
         params={"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{newest.id}"},
         notices=notices,
         is_grouped=True,
@@ -249,9 +249,9 @@ def _is_overdue(work: UnitOfWork, row: IncomingMessage) -> bool:
     return any(message_reading.is_overdue(work, plan, row.received_at) for plan in work.catalogue.plans.values())
 
 
-def _open_row(work: UnitOfWork, inbound_id: int) -> IncomingMessage:
+def _open_row(work: UnitOfWork, incoming_message_id: int) -> IncomingMessage:
     """Lock and return a text that is not assigned."""
-    row = work.session.get(IncomingMessage, inbound_id)
+    row = work.session.get(IncomingMessage, incoming_message_id)
     if row is None:
         raise NotFound("inbound")
     work.lock(row)
@@ -285,18 +285,18 @@ def _raise_alert(work: UnitOfWork, row: IncomingMessage, person: Participant) ->
     """
     if not text_screening.has_alert(work, row):
         text_screening.raise_text_alert(work, row, person)
-    flags = message_reading.red_flags_of(row.hits)
+    flags = message_reading.red_flags_of(row.red_flags)
     if any((flag.class_id, flag.status) == ("death", "affirmed") for flag in flags):
         text_screening.report_death(work, row, person)
 
 
-def _quarantine_actions(work: UnitOfWork, inbound_id: int) -> list[QuarantineAction]:
+def _quarantine_actions(work: UnitOfWork, incoming_message_id: int) -> list[QuarantineAction]:
     names = staff_accounts.staff_names(work)
     query = (
         select(AuditEntry)
         .where(
             AuditEntry.subject == IncomingMessage.__tablename__,
-            AuditEntry.subject_id == inbound_id,
+            AuditEntry.subject_id == incoming_message_id,
             AuditEntry.action.in_((ASSIGNED, SET_ASIDE)),
         )
         .order_by(AuditEntry.id)

@@ -24,7 +24,7 @@ KINDS = {
     "cards": "make_card",
     "endoscopies": "record_endoscopy",
     "messages": "log_call",
-    "papers": "check_answers",
+    "papers": "verify_answers",
     "today": "log_call",
     "missed": "set_reason",
     # Only those that wait for the reader's role are read.
@@ -120,9 +120,9 @@ def _tasks(work: UnitOfWork, to_do_list: ToDoList) -> Iterator[ToDoEntry]:
     for event in to_do_list.serious:
         is_late = event.report_by < now
         group = NOW if is_late else TODAY
-        yield ToDoEntry("serious", group, Level.URGENT, event.known_at, event, _may(work, "serious"))
+        yield ToDoEntry("serious", group, Level.URGENT, event.awareness_time, event, _may(work, "serious"))
     for look in to_do_list.endoscopies:
-        yield ToDoEntry("endoscopies", NOW, Level.WATCH, look.asked_at, look, _may(work, "endoscopies"))
+        yield ToDoEntry("endoscopies", NOW, Level.WATCH, look.requested_at, look, _may(work, "endoscopies"))
     for card in to_do_list.locked_cards:
         yield ToDoEntry("cards", TODAY, Level.WATCH, card.locked_at, card, _may(work, "cards"))
     for message in to_do_list.failed.messages:

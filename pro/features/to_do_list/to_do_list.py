@@ -50,12 +50,12 @@ class OnCallPerson:
 class ToDoList:
     """Everything that needs action now.
 
-    ``gaps``: roster gaps within a week, next one first. ``drills``: test alerts to confirm or to repair. ``texts``:
-    unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
-    ``serious``: serious adverse events to report, only for roles that may see them. ``untold``: unacknowledged cases
-    about which no message has reached a person; ``untold_numbers``: unknown numbers with such texts. ``guesses``: the
-    number of wrong codes in 15 minutes if codes may be guessed, else 0. ``queries``: those that wait for the reader's
-    role.
+    ``gaps``: roster gaps within a week, next one first. ``test_alerts``: test alerts to confirm or to repair.
+    ``texts``: unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue
+    requests. ``serious``: serious adverse events to report, only for roles that may see them. ``not_notified``:
+    unacknowledged cases about which no message has reached a person; ``untold_numbers``: unknown numbers with such
+    texts. ``guesses``: the number of wrong codes in 15 minutes if codes may be guessed, else 0. ``queries``: those that
+    wait for the reader's role.
     """
 
     unacknowledged: list[AlertCase]
@@ -66,7 +66,7 @@ class ToDoList:
     on_duty: list[OnCallPerson]
     investigators: tuple[Colleague, ...]
     gaps: list[RosterGap]
-    drills: list[WeeklyTestAlertStatus]
+    test_alerts: list[WeeklyTestAlertStatus]
     texts: Inbox
     papers: list[UnverifiedPaperForm]
     locked_cards: list[LockedCard]
@@ -74,7 +74,7 @@ class ToDoList:
     queries: list[WaitingQuery]
     endoscopies: list[OverdueEndoscopy]
     serious: list[UnreportedEvent]
-    untold: list[AlertCase]
+    not_notified: list[AlertCase]
     untold_numbers: int
     guesses: int
     now: datetime
@@ -83,7 +83,7 @@ class ToDoList:
 def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
     """Return the to-do list of every study of this system, with titles in ``language``."""
     open_cases = alert_list.open_cases(work, language)
-    untold = set(notifications.untold_sources(work))
+    not_notified = set(notifications.untold_sources(work))
     roster = recipients.read_duty_state(work)
     on_duty = [
         OnCallPerson(held.place, one.name, one.staff_id, held.until, tuple(other.name for other in held.then))
@@ -100,7 +100,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         on_duty=on_duty,
         investigators=alert_background.investigators_now(work, roster),
         gaps=roster_service.list_all_gaps(work),
-        drills=test_alerts.weekly_test_alert_status(work),
+        test_alerts=test_alerts.weekly_test_alert_status(work),
         texts=_unread_texts(work),
         papers=paper_forms.unverified_paper_forms(work, language),
         locked_cards=participant_cards.list_locked_cards(work)
@@ -110,9 +110,9 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         queries=query_service.waiting_queries(work, language),
         endoscopies=ulcers_endoscopies.overdue_endoscopies(work),
         serious=adverse_event_log.read_unreported_events(work, language)
-        if staff_accounts.has_right(work.actor.role, "see_events")
+        if staff_accounts.has_right(work.actor.role, "see_adverse_events")
         else [],
-        untold=[case for case in open_cases if case.source in untold],
+        not_notified=[case for case in open_cases if case.source in not_notified],
         untold_numbers=unknown_senders.untold_numbers(work),
         guesses=attempt_limits.count_guesses(work),
         now=work.now,

@@ -23,9 +23,9 @@ class OverdueEndoscopy:
     """An endoscopy that was requested and not done within the days that the study plan allows."""
 
     participant_id: int
-    study_number: str
-    asked_on: date
-    asked_at: datetime
+    participant_number: str
+    requested_on: date
+    requested_at: datetime
 
 
 def request_endoscopy(work: UnitOfWork, participant: Participant) -> Endoscopy:
@@ -34,19 +34,19 @@ def request_endoscopy(work: UnitOfWork, participant: Participant) -> Endoscopy:
     Raises NotAllowed("asked_before", name, at) while another request is open.
     """
     work.lock(participant)
-    which = (Endoscopy.done_on.is_(None), Endoscopy.taken_back_at.is_(None))
+    which = (Endoscopy.done_on.is_(None), Endoscopy.cancelled_at.is_(None))
     query = select(Endoscopy).where(Endoscopy.participant_id == participant.id, *which)
     waiting = work.session.scalar(query.limit(1))
     if waiting is not None:
-        raise NotAllowed("asked_before", name=_staff_name(work, waiting.asked_by), at=waiting.asked_at)
+        raise NotAllowed("asked_before", name=_staff_name(work, waiting.requested_by), at=waiting.requested_at)
     row = Endoscopy(
         participant_id=participant.id,
-        asked_on=local_date(work.now, participant.time_zone),
-        asked_at=work.now,
-        asked_by=_staff_id(work),
+        requested_on=local_date(work.now, participant.time_zone),
+        requested_at=work.now,
+        requested_by=_staff_id(work),
     )
     work.session.add(row)
-    work.record("endoscopy.asked", row, participant_id=participant.id, new={"asked_on": str(row.asked_on)})
+    work.record("endoscopy.requested", row, participant_id=participant.id, new={"requested_on": str(row.requested_on)})
     return row
 
 
@@ -70,7 +70,7 @@ def record_result(
     row = _get_open_request(work, participant, endoscopy_id)
     today = local_date(work.now, participant.time_zone)
     fields = {
-        "done_on": _day_problem(done_on, today, row.asked_on if row else None),
+        "done_on": _day_problem(done_on, today, row.requested_on if row else None),
         "result": "" if result in RESULTS else "endoscopy_result",
         "grade": _grade_problem(grade, result, offered_grades(work, participant)),
     }
@@ -81,9 +81,9 @@ def record_result(
         row = Endoscopy(participant_id=participant.id)
         work.session.add(row)
     row.done_on, row.result, row.finding = done_on, result, finding.strip()
-    row.grade = int(grade) if grade else None
+    row.ctcae_grade = int(grade) if grade else None
     row.recorded_at, row.recorded_by = work.now, _staff_id(work)
-    new = {"done_on": str(done_on), "result": result, "grade": row.grade}
+    new = {"done_on": str(done_on), "result": result, "ctcae_grade": row.ctcae_grade}
     work.record("endoscopy.done", row, participant_id=participant.id, new=new)
     return row
 
@@ -94,7 +94,7 @@ def offered_grades(work: UnitOfWork, participant: Participant) -> tuple[int, ...
     Empty for a study plan that names no ulcer term: a grade without a term says nothing.
     """
     plan = work.catalogue.plans.get(participant.plan)
-    named = plan.stopping.terms if plan is not None and plan.stopping is not None else ()
+    named = plan.stopping_rule.ctcae_terms if plan is not None and plan.stopping_rule is not None else ()
     known = work.catalogue.terms.terms
     return tuple(sorted({grade for name in named if name in known for grade in known[name].grades}))
 
@@ -107,13 +107,13 @@ def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: i
     """
     work.lock(participant)
     row = _get_endoscopy(work, participant, endoscopy_id)
-    if row.taken_back_at is not None:
-        raise NotAllowed("recorded_meanwhile", name=_staff_name(work, row.taken_back_by), at=row.taken_back_at)
+    if row.cancelled_at is not None:
+        raise NotAllowed("recorded_meanwhile", name=_staff_name(work, row.cancelled_by), at=row.cancelled_at)
     if not reason.strip():
         raise BadData("endoscopy", fields={"reason": "reason_needed"})
-    row.taken_back_at, row.taken_back_by, row.reason = work.now, _staff_id(work), reason.strip()
-    old = {"done_on": str(row.done_on or ""), "result": row.result, "grade": row.grade}
-    work.record("endoscopy.taken_back", row, participant_id=participant.id, old=old, reason=row.reason)
+    row.cancelled_at, row.cancelled_by, row.reason = work.now, _staff_id(work), reason.strip()
+    old = {"done_on": str(row.done_on or ""), "result": row.result, "ctcae_grade": row.ctcae_grade}
+    work.record("endoscopy.cancelled", row, participant_id=participant.id, old=old, reason=row.reason)
     return row
 
 
@@ -125,23 +125,25 @@ def overdue_endoscopies(work: UnitOfWork) -> list[OverdueEndoscopy]:
     query = (
         select(Endoscopy, Participant)
         .join(Participant, Participant.id == Endoscopy.participant_id)
-        .where(Endoscopy.done_on.is_(None), Endoscopy.taken_back_at.is_(None), Endoscopy.asked_on.is_not(None))
+        .where(Endoscopy.done_on.is_(None), Endoscopy.cancelled_at.is_(None), Endoscopy.requested_on.is_not(None))
         .where(Participant.died_at.is_(None))
-        .order_by(Endoscopy.asked_on, Endoscopy.id)
+        .order_by(Endoscopy.requested_on, Endoscopy.id)
     )
     found = []
     for row, person in work.session.execute(query):
-        if row.asked_on and row.asked_at and is_overdue(work, person, row):
-            found.append(OverdueEndoscopy(person.id, person.study_number, row.asked_on, row.asked_at))
+        if row.requested_on and row.requested_at and is_overdue(work, person, row):
+            found.append(OverdueEndoscopy(person.id, person.participant_number, row.requested_on, row.requested_at))
     return found
 
 
 def is_overdue(work: UnitOfWork, person: Participant, row: Endoscopy) -> bool:
     """Return True if an endoscopy is open for longer than the study plan allows."""
     plan = work.catalogue.plans.get(person.plan)
-    if plan is None or plan.stopping is None or row.asked_on is None or row.done_on or row.taken_back_at:
+    if plan is None or plan.stopping_rule is None or row.requested_on is None or row.done_on or row.cancelled_at:
         return False
-    return local_date(work.now, person.time_zone) >= stopping_rule.endoscopy_overdue_from(plan.stopping, row.asked_on)
+    return local_date(work.now, person.time_zone) >= stopping_rule.endoscopy_overdue_from(
+        plan.stopping_rule, row.requested_on
+    )
 
 
 def _get_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: int) -> Endoscopy:
@@ -157,7 +159,7 @@ def _get_open_request(work: UnitOfWork, participant: Participant, endoscopy_id: 
         return None
     row = _get_endoscopy(work, participant, endoscopy_id)
     ended: list[tuple[datetime | None, int | None]] = [
-        (row.taken_back_at, row.taken_back_by),
+        (row.cancelled_at, row.cancelled_by),
         (row.recorded_at, row.recorded_by),
     ]
     for at, by in ended:
@@ -166,14 +168,14 @@ def _get_open_request(work: UnitOfWork, participant: Participant, endoscopy_id: 
     return row
 
 
-def _day_problem(done_on: date | None, today: date, asked_on: date | None) -> str:
+def _day_problem(done_on: date | None, today: date, requested_on: date | None) -> str:
     if done_on is None:
         return "date_needed"
     if done_on > today:
         return "endoscopy_in_future"
     if (today - done_on).days > 366:
         return "endoscopy_long_ago"
-    return "endoscopy_before_asked" if asked_on is not None and done_on < asked_on else ""
+    return "endoscopy_before_asked" if requested_on is not None and done_on < requested_on else ""
 
 
 def _grade_problem(grade: str, result: str, offered: tuple[int, ...]) -> str:

@@ -54,7 +54,7 @@ class EndoscopyRow:
     """
 
     row: Endoscopy
-    asked_by: str
+    requested_by: str
     by: str
     ended_by: str
     is_overdue: bool
@@ -116,7 +116,7 @@ class UlcerCase:
     """
 
     participant_id: int
-    study_number: str
+    participant_number: str
     active: bool
     state: str
     counts: Counts
@@ -147,12 +147,12 @@ class UlcerCase:
     @property
     def waiting(self) -> EndoscopyRow | None:
         """The endoscopy that is requested and not done yet."""
-        return next((one for one in self.endoscopies if not one.row.done_on and not one.row.taken_back_at), None)
+        return next((one for one in self.endoscopies if not one.row.done_on and not one.row.cancelled_at), None)
 
     @property
     def found(self) -> EndoscopyRow | None:
         """The newest endoscopy with a result."""
-        return next((one for one in self.endoscopies if one.row.done_on and not one.row.taken_back_at), None)
+        return next((one for one in self.endoscopies if one.row.done_on and not one.row.cancelled_at), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
         "state": found.state,
         "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
         "endoscopies": [
-            [row.id, str(row.done_on or ""), row.result, row.grade, row.finding, row.taken_back_at is not None]
+            [row.id, str(row.done_on or ""), row.result, row.ctcae_grade, row.finding, row.cancelled_at is not None]
             for row in (one.row for one in found.endoscopies)
         ],
         "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
@@ -242,7 +242,7 @@ def read_cases(
 
 def ulcer_term_condition(plan: StudyPlan) -> ColumnElement[bool]:
     """Return the condition for adverse events that the stopping rule counts as ulcers."""
-    return AdverseEvent.term.in_(plan.stopping.terms if plan.stopping else ())
+    return AdverseEvent.ctcae_term.in_(plan.stopping_rule.ctcae_terms if plan.stopping_rule else ())
 
 
 def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[DecisionRecord, ...]]:
@@ -267,7 +267,7 @@ def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
 
     Participants whose decision at 50 Gy is near are included.
     """
-    calendar, rule = plan.calendar, plan.stopping
+    visit_schedule, rule = plan.visit_schedule, plan.stopping_rule
     order = _treated_participants(work, plan)
     people = {person.id: person for person in work.session.scalars(_participants_query(work, plan))}
     found = [
@@ -276,9 +276,9 @@ def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
         if _has_ulcer_data(case) or _is_decision_near(work, plan, case, people[case.participant_id])
     ]
     rank = {"suspected": 0, "confirmed": 1, "none": 2, "cleared": 3}
-    found.sort(key=lambda case: (0 if case.is_graded_only else rank[case.state], case.study_number))
+    found.sort(key=lambda case: (0 if case.is_graded_only else rank[case.state], case.participant_number))
     reading = None
-    if rule is not None and calendar is not None:
+    if rule is not None and visit_schedule is not None:
         known = {case.participant_id: case.counts for case in found}
         reading = stopping_rule.stopping_state(
             rule, [known.get(one, "no") for one in order], [how for one, how in known.items() if one not in order]
@@ -329,12 +329,14 @@ def _clinician_grades(
     terms: dict[int, str] = {}
     for row, event in work.session.execute(query):
         of_event[event.id].append(row)
-        terms[event.id] = event.term
+        terms[event.id] = event.ctcae_term
     found: dict[int, list[UlcerGrade]] = defaultdict(list)
     for event_id, rows in of_event.items():
         for row in adverse_events.current_grades(rows):
-            if row.grade is not None and row.from_on is not None:
-                one = UlcerGrade(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id])
+            if row.ctcae_grade is not None and row.from_on is not None:
+                one = UlcerGrade(
+                    row.ctcae_grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id]
+                )
                 found[row.participant_id].append(one)
     return found
 
@@ -354,21 +356,21 @@ def _build_case(
     state = turns[0].state if turns else "none"
     if state == "none" and any(turn.state != "none" for turn in turns):
         state = "cleared"
-    kinds = plan.calendar.anchors if plan.calendar else {}
+    kinds = plan.visit_schedule.anchors if plan.visit_schedule else {}
     says = {kind: rule.sets[ULCER_STATUS] for kind, rule in kinds.items() if ULCER_STATUS in rule.sets}
     confirmed = [row.on for row in anchors if says.get(row.kind) == "confirmed" and not row.planned]
-    standing = [look for look in looks if look.result in ULCER_RESULTS and look.taken_back_at is None]
+    standing = [look for look in looks if look.result in ULCER_RESULTS and look.cancelled_at is None]
     counted: Counts = "no"
-    if plan.stopping is not None:
+    if plan.stopping_rule is not None:
         counted = stopping_rule.ulcer_counts(
             confirmed=bool(confirmed) or state == "confirmed",
-            grades=[look.grade for look in standing],
+            grades=[look.ctcae_grade for look in standing],
             judged=[one.grade for one in judged],
-            least=plan.stopping.grade,
+            least=plan.stopping_rule.ctcae_grade,
         )
     return UlcerCase(
         participant_id=person.id,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         active=person.is_active,
         state=state,
         counts=counted,
@@ -386,9 +388,9 @@ def _build_case(
 def _endoscopy_grades(standing: Sequence[Endoscopy], names: Mapping[int, str]) -> list[UlcerGrade]:
     """Return the grades of endoscopies that found an ulcer."""
     return [
-        UlcerGrade(look.grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
+        UlcerGrade(look.ctcae_grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
         for look in standing
-        if look.grade is not None and look.done_on is not None
+        if look.ctcae_grade is not None and look.done_on is not None
     ]
 
 
@@ -434,24 +436,24 @@ def _status_changes(
 def _endoscopy_row(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
     return EndoscopyRow(
         row,
-        asked_by=names.get(row.asked_by or 0, ""),
+        requested_by=names.get(row.requested_by or 0, ""),
         by=names.get(row.recorded_by or 0, ""),
-        ended_by=names.get(row.taken_back_by or 0, ""),
+        ended_by=names.get(row.cancelled_by or 0, ""),
         is_overdue=ulcers_endoscopies.is_overdue(work, person, row),
     )
 
 
 def _decision_day(work: UnitOfWork, plan: StudyPlan, anchors: Sequence[Anchor]) -> DecisionDay | None:
     """Return the recorded or projected day of the decision at 50 Gy, or None."""
-    if plan.stopping is None or plan.calendar is None:
+    if plan.stopping_rule is None or plan.visit_schedule is None:
         return None
     for row in anchors:
-        if row.kind == plan.stopping.decision:
+        if row.kind == plan.stopping_rule.decision:
             return DecisionDay(row.on, "planned" if row.planned else "actual")
     days = dated.resolve_days(
-        plan.calendar, treatment_dates.dated_anchors(anchors), work.catalogue.working_days(plan.id)
+        plan.visit_schedule, treatment_dates.dated_anchors(anchors), work.catalogue.working_days(plan.id)
     )
-    day = days[plan.stopping.decision].get(0)
+    day = days[plan.stopping_rule.decision].get(0)
     return DecisionDay(day.on, "expected") if day else None
 
 
@@ -462,14 +464,14 @@ def _has_ulcer_data(found: UlcerCase) -> bool:
 
 def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
     """Return the ids of all treated participants, by date of the first treatment."""
-    if plan.stopping is None:
+    if plan.stopping_rule is None:
         return []
     query = (
         select(Anchor.participant_id)
         .join(Participant, Participant.id == Anchor.participant_id)
-        .where(Participant.plan == plan.id, Anchor.kind == plan.stopping.treated, Anchor.number <= 1)
+        .where(Participant.plan == plan.id, Anchor.kind == plan.stopping_rule.treated, Anchor.number <= 1)
         .where(Anchor.planned.is_(False), Anchor.superseded_at.is_(None))
-        .order_by(Anchor.on, Participant.study_number)
+        .order_by(Anchor.on, Participant.participant_number)
     )
     treated = list(dict.fromkeys(work.session.scalars(query)))
     mistakes = consent_records.enrolled_by_mistake(work, treated)
@@ -481,7 +483,7 @@ def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:
 
     Ulcer data: a status, a recorded or graded ulcer, an endoscopy, or a decision.
     """
-    near = _near_decision_anchors(plan.calendar, plan)
+    near = _near_decision_anchors(plan.visit_schedule, plan)
     marked = select(ClinicalFact.participant_id).where(ClinicalFact.name == ULCER_STATUS)
     looked = select(Endoscopy.participant_id)
     decided = select(SignedDecision.participant_id).where(SignedDecision.participant_id.is_not(None))
@@ -493,24 +495,24 @@ def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:
     )
 
 
-def _near_decision_anchors(calendar: VisitSchedule | None, plan: StudyPlan) -> Any:
+def _near_decision_anchors(visit_schedule: VisitSchedule | None, plan: StudyPlan) -> Any:
     """Select anchor dates that show that the decision at 50 Gy is near.
 
     These are the date of the decision itself and the dates it follows from, up to ``decision_days`` before it.
     """
-    if calendar is None or plan.stopping is None:
+    if visit_schedule is None or plan.stopping_rule is None:
         return Anchor.kind == ""
-    found = [Anchor.kind == plan.stopping.decision]
-    for _number, point in calendar.anchors[plan.stopping.decision].defaults:
-        least = point.number - plan.stopping.decision_days
+    found = [Anchor.kind == plan.stopping_rule.decision]
+    for _number, point in visit_schedule.anchors[plan.stopping_rule.decision].defaults:
+        least = point.number - plan.stopping_rule.decision_days
         found.append((Anchor.kind == point.anchor) & (Anchor.number >= least) & (Anchor.number > 0))
     return or_(*found)
 
 
 def _is_decision_near(work: UnitOfWork, plan: StudyPlan, found: UlcerCase, person: Participant) -> bool:
     """Return True while the decision at 50 Gy is near or overdue and not signed."""
-    if found.decision_day is None or plan.stopping is None or not found.active:
+    if found.decision_day is None or plan.stopping_rule is None or not found.active:
         return False
-    from_day = found.decision_day.on - timedelta(days=plan.stopping.decision_days)
+    from_day = found.decision_day.on - timedelta(days=plan.stopping_rule.decision_days)
     decided = any(one.about == "response" for one in found.decisions)
     return treatment_dates.local_date(work.now, person.time_zone) >= from_day and not decided

@@ -108,7 +108,7 @@ def _store_decision(work: UnitOfWork, confirmed: PasswordProof, row: SignedDecis
     """Store a decision with its audit entry and signature."""
     work.session.add(row)
     new = {"about": row.about, "choice": row.choice, "seen": ulcer_cases.digest(row.seen)}
-    work.record("decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
+    work.record("signed_decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
     content = ulcer_cases.signed_content(row)
     signatures.sign(
         work, confirmed, "decided", row, content, ulcer_cases.SIGNED_SHAPES, participant_id=row.participant_id

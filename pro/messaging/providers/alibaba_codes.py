@@ -10,8 +10,8 @@ import re
 from pro.messaging.sender_protocol import ProviderRefused, ProviderUnreachable
 
 # Code -> (may a retry help?, reason). From the provider's lists of interface errors and of receipts (its documents
-# 101346 and 101347). A fault of our account or settings can be corrected, so the letter is tried again; a fault of the
-# phone or of the text is final.
+# 101346 and 101347). A fault of the account or the settings can be corrected, so the letter is tried again; a fault of
+# the phone or of the text is final.
 CODES: dict[str, tuple[bool, str]] = {
     "InvalidAccessKeyId.NotFound": (True, "log_in_refused"),
     "InvalidAccessKeyId.Inactive": (True, "log_in_refused"),

@@ -19,16 +19,16 @@ def choose_senders(config: Config, gateway: SmsGateway | None = None) -> Mapping
     With ``gateway``, only texts that it accepts are sent; without, all are.
     """
     senders: dict[str, Sender] = {}
-    for channel, name in (("email", config.mail), ("sms", config.sms)):
+    for channel, name in (("email", config.email), ("sms", config.sms)):
         if name == "console":
             senders[channel] = ConsoleSender()
         elif name == "file":
-            senders[channel] = FileSender(config.var_dir / "mail", config.mail_from)
+            senders[channel] = FileSender(config.var_dir / "mail", config.email_from)
         elif name == "smtp":
             senders[channel] = SmtpEmail(
                 host=config.smtp_host,
                 port=config.smtp_port,
-                mail_from=config.mail_from,
+                mail_from=config.email_from,
                 user=config.smtp_user,
                 password=config.smtp_password,
                 starttls=config.smtp_starttls,

@@ -56,7 +56,7 @@ class SmtpEmail:
     def send(self, letter: Letter) -> str:
         """Send the letter and return its Message-ID.
 
-        Raises ProviderUnreachable for a failed connection, a temporary refusal, or a fault of our settings (login,
+        Raises ProviderUnreachable for a failed connection, a temporary refusal, or a fault of the settings (login,
         certificate, sender); ProviderRefused if the server does not accept this address or this letter.
         """
         mail = to_email(letter, self._mail_from)
@@ -72,7 +72,7 @@ class SmtpEmail:
     @contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:
         with _translate_failures("connect"):
-            # Greet with our own domain: looking up the name of this machine can hang if there is no name server.
+            # Greet with the sender's domain: looking up the name of this machine can hang if there is no name server.
             server = _LimitedSmtp(
                 self._host, self._port, local_hostname=mail_domain(self._mail_from), timeout=self._timeout
             )
@@ -131,7 +131,7 @@ def _translate_failures(step: str, *, maybe_sent: bool = False) -> Iterator[None
 def _check_reply(code: int, _text: object, *, refusal: str = "", ours: bool = False) -> None:
     """Check the server's reply: 2xx and 3xx pass.
 
-    Raises ProviderUnreachable for 4xx and faults of our settings, ProviderRefused for any other 5xx.
+    Raises ProviderUnreachable for 4xx and faults of the settings, ProviderRefused for any other 5xx.
     """
     if 200 <= code < 400:
         return

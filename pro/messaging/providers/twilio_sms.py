@@ -24,8 +24,8 @@ from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnrea
 
 TIMEOUT = 20.0
 
-# Provider code -> (may a retry help?, reason). A fault of our account or settings can be corrected, so the letter is
-# tried again; a fault of the phone or of the text is final.
+# Provider code -> (may a retry help?, reason). A fault of the account or the settings can be corrected, so the letter
+# is tried again; a fault of the phone or of the text is final.
 CODES: dict[int, tuple[bool, str]] = {
     20003: (True, "log_in_refused"),
     20404: (True, "log_in_refused"),

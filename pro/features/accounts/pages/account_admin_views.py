@@ -14,7 +14,7 @@ from pro.web import request_context
 from pro.web.notices import notify
 from pro.web.refusals import N_
 
-pages = Blueprint("people", __name__, url_prefix="/people")
+pages = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 
 @staff_page(
@@ -52,7 +52,7 @@ def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
         if bad.why != "invitation_over":
             raise
         notify("invitation_over")
-    return redirect(url_for("staff.people.everyone"), code=303)
+    return redirect(url_for("staff.accounts.everyone"), code=303)
 
 
 @staff_page(pages, "/new", endpoint="new", right="manage_staff", title=N_("Invite a colleague"))
@@ -72,7 +72,7 @@ def invite(staff: SignedInStaff) -> ResponseReturnValue:
             given = (form.email.data, form.name.data, form.role.data, form.language.data, form.phone.data)
             invitations.invite_staff(request_context.work(), *(text or "" for text in given))
             notify("invited")
-            return redirect(url_for("staff.people.everyone"), code=303)
+            return redirect(url_for("staff.accounts.everyone"), code=303)
         rest = (form.role.data or "", form.language.data or "", form.phone.data or "")
         form.refuse(
             staff_accounts.account_problems(request_context.work(), form.email.data or "", form.name.data or "", *rest)
@@ -130,7 +130,7 @@ def change_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
         notify(refused.why)
     else:
         notify(done)
-    return redirect(url_for("staff.people.one", staff_id=staff_id), code=303)
+    return redirect(url_for("staff.accounts.one", staff_id=staff_id), code=303)
 
 
 def _apply_change(staff_id: int, act: str, form: AccountForm) -> str:

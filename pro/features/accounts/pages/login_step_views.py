@@ -38,7 +38,7 @@ def redirect_to_next_step(entry: StaffLogin) -> ResponseReturnValue:
     if step:
         return redirect(url_for(page_guard.STEP_ENDPOINTS[step], next=target), code=307 if has_unsaved_text else 303)
     if has_unsaved_text:
-        return redirect(url_for("staff.kept", next=target), code=307)
+        return redirect(url_for("staff.unsaved_text", next=target), code=307)
     return redirect(page_guard.landing_page(entry.staff.role, target), code=303)
 
 

@@ -54,7 +54,7 @@ def submit_sign_in() -> ResponseReturnValue:
     return page_guard.set_session_cookie(cast(Response, answer), attempt.secret)
 
 
-@staff_blueprint.post("/kept", endpoint="kept")
+@staff_blueprint.post("/unsaved-text", endpoint="unsaved_text")
 @needs("own_account")
 def show_unsaved_text(staff: SignedInStaff) -> ResponseReturnValue:
     """Show unsaved text after the last step of the sign-in, to read and to send again."""

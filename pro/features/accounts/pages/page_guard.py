@@ -20,7 +20,7 @@ from pro.web.page_registry import StaffPage, UnsavedTextRule
 
 View = Callable[..., ResponseReturnValue]
 
-# Parent of the blueprint of every feature; its own views have endpoints such as "staff.board".
+# Parent of the blueprint of every feature; its own views have endpoints such as "staff.to_do_list".
 staff_blueprint = Blueprint("staff", __name__, url_prefix=page_registry.STAFF_URL)
 
 COOKIE = "staff"
@@ -34,7 +34,7 @@ KEPT_FILTERS = (
     *("part", "phase", "state", "form", "order", "by"),
 )
 # First part of the addresses of sign-in pages, to which no sign-in redirects.
-SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation", "forgot-password", "reset")
+SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "unsaved-text", "invitation", "forgot-password", "reset")
 
 
 # Browsers resolve "/." and "%" to other addresses; no address of this application contains either.
@@ -196,7 +196,7 @@ def safe_staff_path(wish: str | None) -> str:
 
     Addresses that could lead to another site or to a page of the sign-in are refused.
     """
-    to_do_list = url_for("staff.board")
+    to_do_list = url_for("staff.to_do_list")
     if not wish or not wish.isprintable() or "\\" in wish or len(wish) > 200:
         return to_do_list
     parts = urlsplit(wish)
@@ -213,7 +213,7 @@ def safe_staff_path(wish: str | None) -> str:
 
 def landing_page(role: str, target: str) -> str:
     """Return ``target``, or the first page of a role that may not see the to-do list."""
-    if target != url_for("staff.board") or staff_accounts.has_right(role, "see_board"):
+    if target != url_for("staff.to_do_list") or staff_accounts.has_right(role, "see_to_do_list"):
         return target
     sees_participants = staff_accounts.has_right(role, "see_participants")
     return url_for("staff.participants.everyone" if sees_participants else "staff.roster.show")

@@ -27,7 +27,7 @@ from pro.web.notices import notify
 from pro.web.page_registry import UnsavedTextRule
 from pro.web.refusals import N_
 
-pages = Blueprint("events", __name__)
+pages = Blueprint("adverse_events", __name__)
 Typed = MultiDict[str, str] | None
 
 
@@ -41,7 +41,7 @@ class GradingSubject:
     """
 
     person_id: int
-    study_number: str
+    participant_number: str
     action: str
     back: str
     source: str = ""
@@ -72,7 +72,7 @@ def restore_event(typed: MultiDict[str, str], event_id: int) -> ResponseReturnVa
     "/alerts/<int(max=2147483647):alert_id>/assess",
     endpoint="alert",
     right="assess",
-    section="board",
+    section="to_do_list",
     kept=UnsavedTextRule(restore_alert_grading, "assess"),
 )
 def show_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
@@ -90,7 +90,7 @@ def sign_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnVal
 
 @staff_page(
     pages,
-    "/participants/<int(max=2147483647):participant_id>/events/new",
+    "/participants/<int(max=2147483647):participant_id>/adverse-events/new",
     endpoint="new",
     right="assess",
     kept=UnsavedTextRule(restore_new_event, "assess"),
@@ -101,7 +101,7 @@ def show_new_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnV
     return _render_grading(matter, _grading_form(matter, None), None)
 
 
-@pages.post("/participants/<int(max=2147483647):participant_id>/events/new", endpoint="record")
+@pages.post("/participants/<int(max=2147483647):participant_id>/adverse-events/new", endpoint="record")
 @needs("assess")
 def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Sign an adverse event without an alert and store it."""
@@ -110,9 +110,9 @@ def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnVal
 
 @staff_page(
     pages,
-    "/events",
+    "/adverse-events",
     endpoint="everything",
-    right="see_events",
+    right="see_adverse_events",
     title=N_("Adverse events"),
     menu=40,
     way_back=N_("the adverse events"),
@@ -127,9 +127,9 @@ def show_events(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(
     pages,
-    "/events/discordance",
+    "/adverse-events/discordance",
     endpoint="discordance",
-    right="see_events",
+    right="see_adverse_events",
     title=N_("Participant reports versus recorded events"),
 )
 def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
@@ -142,9 +142,9 @@ def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(
     pages,
-    "/events/<int(max=2147483647):event_id>",
+    "/adverse-events/<int(max=2147483647):event_id>",
     endpoint="one",
-    right="see_events",
+    right="see_adverse_events",
     kept=UnsavedTextRule(restore_event, "assess"),
 )
 def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
@@ -153,8 +153,8 @@ def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     return _render_event(page, EventEndForm(formdata=None))
 
 
-@pages.post("/events/<int(max=2147483647):event_id>", endpoint="change")
-@needs("see_events")
+@pages.post("/adverse-events/<int(max=2147483647):event_id>", endpoint="change")
+@needs("see_adverse_events")
 def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     """Store a new grade, the end date, or the SAE report of an event.
 
@@ -169,7 +169,7 @@ def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
         page_guard.require_right(staff, "assess")
         form = EventEndForm(request.form)
         try:
-            ended = gradings.end_event(request_context.work(), event_id, form.ended_on.data)
+            ended = gradings.end_event(request_context.work(), event_id, form.end_date.data)
         except BadData as refusal:
             form.refuse(_refused_fields(refusal))
             return _render_event(page, form, status=400)
@@ -177,10 +177,10 @@ def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     else:
         page_guard.require_right(staff, "assess")
         return _sign_grading(_event_subject(page))
-    return redirect(url_for("staff.events.one", event_id=event_id), code=303)
+    return redirect(url_for("staff.adverse_events.one", event_id=event_id), code=303)
 
 
-@pages.post("/participants/<int(max=2147483647):participant_id>/stable", endpoint="take_back")
+@pages.post("/participants/<int(max=2147483647):participant_id>/stable", endpoint="revoke_mark")
 @needs("mark_stable")
 def revoke_stable_mark(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Remove the mark “known and stable” from an item of a participant."""
@@ -199,10 +199,10 @@ def _restore_grading(matter: GradingSubject, typed: MultiDict[str, str]) -> Resp
 def _alert_subject(alert_id: int) -> GradingSubject:
     page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
     back = url_for("staff.alert", alert_id=alert_id)
-    action = url_for("staff.events.alert_assess", alert_id=alert_id)
+    action = url_for("staff.adverse_events.alert_assess", alert_id=alert_id)
     return GradingSubject(
         page.participant.id,
-        page.participant.study_number,
+        page.participant.participant_number,
         action,
         back,
         page.case.source,
@@ -214,15 +214,21 @@ def _alert_subject(alert_id: int) -> GradingSubject:
 def _participant_subject(participant_id: int) -> GradingSubject:
     person = participant_page.read_participant(request_context.work(), participant_id)
     back = url_for("staff.safety.show", participant_id=participant_id)
-    action = url_for("staff.events.record", participant_id=participant_id)
-    return GradingSubject(person.id, person.study_number, action, back)
+    action = url_for("staff.adverse_events.record", participant_id=participant_id)
+    return GradingSubject(person.id, person.participant_number, action, back)
 
 
 def _event_subject(page: AdverseEventPage) -> GradingSubject:
-    here = url_for("staff.events.one", event_id=page.row.id)
+    here = url_for("staff.adverse_events.one", event_id=page.row.id)
     name = page.row.other_term or page.row.term
     return GradingSubject(
-        page.row.participant_id, page.row.study_number, here, here, heading=name, event_id=page.row.id, term=page.term
+        page.row.participant_id,
+        page.row.participant_number,
+        here,
+        here,
+        heading=name,
+        event_id=page.row.id,
+        term=page.term,
     )
 
 
@@ -269,7 +275,7 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     notify("judged")
     back = matter.back
     if not matter.source and done.event_id:
-        back = url_for("staff.events.one", event_id=done.event_id)
+        back = url_for("staff.adverse_events.one", event_id=done.event_id)
     return redirect(back, code=303)
 
 
@@ -288,13 +294,13 @@ def _grading_form(matter: GradingSubject, typed: Typed) -> GradingForm:
     form.report_hours = request_context.app_context().catalogue.terms.report_hours
     if typed is None:
         form.term.data = suggested[0] if suggested else ""
-        form.known_at.data = typed_moments.local_now()
+        form.awareness_time.data = typed_moments.local_now()
     known = [] if matter.event_id else gradings.ongoing_events(work, matter.person_id)
     named = [(str(event.id), adverse_event_log.event_name(work, event, language)) for event in known]
     form.offer([(key, _term_label(key, words)) for key in words], suggested, named)
     if matter.event_id:
         form.event.data = str(matter.event_id)
-    terms = {event.id: event.term for event in known} | {matter.event_id or 0: matter.term}
+    terms = {event.id: event.ctcae_term for event in known} | {matter.event_id or 0: matter.term}
     term = terms.get(form.event_id, "") if form.event_id else form.chosen
     form.grade.choices = choices((str(grade), text) for grade, text in _grade_meanings(term, words).items())
     form.seen.data = str(gradings.newest_grading_id(work, matter.person_id))

@@ -46,7 +46,7 @@ class AlertForms:
 
 
 def restore_alert_page(typed: MultiDict[str, str], alert_id: int) -> ResponseReturnValue:
-    """The page with what was ``typed`` before a sign-in back in its form."""
+    """Return the page with the text that was ``typed`` before a sign-in, in its form."""
     return _render(*_page_with_forms(alert_id, typed.get("do", "") or "note", typed))
 
 
@@ -55,12 +55,12 @@ def restore_alert_page(typed: MultiDict[str, str], alert_id: int) -> ResponseRet
     ALERT_URL,
     endpoint="alert",
     right="see_alert",
-    section="board",
+    section="to_do_list",
     way_back=N_("the alert you opened"),
     kept=UnsavedTextRule(restore_alert_page, "note"),
 )
 def show_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """One alert with everything that a decision needs."""
+    """Show an alert with what a decision needs."""
     return _render(*_page_with_forms(alert_id, "", None))
 
 
@@ -77,7 +77,7 @@ def act_on_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
 
 
 def _acknowledge(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """Take on what was on the page, and only that: what came later must be read first."""
+    """Acknowledge what was on the page, and only that: what came later must be read first."""
     page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
     done = alert_service.acknowledge(request_context.work(), _shown_alert_ids(page))
     others = [(name, at) for _id, name, at in done.already if name != staff.name]
@@ -171,7 +171,7 @@ def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
         notify("closed_first", name=closed.name, at=at, disposition=closed.disposition)
         return _render(page, forms, status=409)
     notify("closed")
-    return redirect(url_for("staff.board"), code=303)
+    return redirect(url_for("staff.to_do_list"), code=303)
 
 
 def _mark_stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
@@ -211,7 +211,7 @@ ACTIONS: Mapping[str, tuple[str, Callable[[SignedInStaff, int], ResponseReturnVa
 
 
 def _shown_alert_ids(page: AlertPage) -> list[int]:
-    """The alerts that the posted page showed. BadData for one of another form, and for none."""
+    """Return the alerts that the posted page showed. Raise BadData for an alert of another form, and for none."""
     filed_here = {str(finding.alert_id): finding.alert_id for finding in page.findings}
     shown = set(request.form.getlist("alert"))
     if not shown or not shown <= set(filed_here):
@@ -229,7 +229,7 @@ def _redirect_to_alert(alert_id: int) -> ResponseReturnValue:
 
 
 def _page_with_forms(alert_id: int, sent: str, typed: Typed) -> tuple[AlertPage, AlertForms]:
-    """The page and its forms; what was ``typed`` goes into the one that ``sent`` names."""
+    """Return the page and its forms; the ``typed`` values are in the form that ``sent`` names."""
     work = request_context.work()
     shown = alert_page.alert_page(work, alert_id, request_context.language())
     given = {name: typed if name == sent else None for name in ("note", "call", "close", "stable")}
@@ -279,7 +279,7 @@ def _render(page: AlertPage, forms: AlertForms, status: int = 200) -> ResponseRe
 
 
 def _merge_same_minute(events: Iterable[tuple[datetime, str, str]]) -> list[tuple[datetime, str, str]]:
-    """Things of one kind in the same minute as one line: seven rules fired, not seven lines."""
+    """Merge events of one kind in the same minute into one line: seven rules fired, not seven lines."""
     found = []
     for (at, key), group in groupby(events, key=lambda event: (event[0].replace(second=0, microsecond=0), event[1])):
         found.append((at, key, " ".join(dict.fromkeys(detail for _at, _key, detail in group if detail))))

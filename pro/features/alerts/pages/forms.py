@@ -1,4 +1,4 @@
-"""What staff type while they handle an alert: a judgement, an outcome, what is known and stable."""
+"""Forms of the pages of alerts and adverse events: grading, outcome, call, note, known and stable symptoms."""
 
 from __future__ import annotations
 
@@ -52,17 +52,18 @@ class ServiceCheckedForm(FlaskForm):
             field.errors = [CARE_REFUSALS.get(why) or REFUSALS.get(why, why)]
 
     def unreadable_dates(self) -> dict[str, str]:
-        """Days and times that were typed and cannot be read, as refusals."""
+        """Return the dates and times that cannot be read, as refusals."""
         wrong = {}
         for field in self:
             if isinstance(field, DateField) and field.raw_data and field.raw_data[0] and field.data is None:
-                wrong[field.name] = "known_at" if isinstance(field, DateTimeLocalField) else "date_needed"
+                wrong[field.name] = "awareness_time" if isinstance(field, DateTimeLocalField) else "date_needed"
         return wrong
 
 
 class GradingForm(ServiceCheckedForm):
-    """A clinician's judgement, to be signed. ``seen``: the newest grading that the page showed; ``shown``: the term
-    whose grades stand on it.
+    """A clinician's grading, to be signed.
+
+    ``seen``: the newest grading that the page showed. ``shown``: the term whose grades stand on it.
     """
 
     # Of the study's terms: a serious event is reported within so many.
@@ -76,7 +77,7 @@ class GradingForm(ServiceCheckedForm):
     another = SelectField(N_("Another term"), validate_choice=False)
     other_term = StringField(N_("Specify (if no term fits)"))
     grade = RadioField(N_("Grade"), validate_choice=False)
-    onset_on = DateField(N_("Onset date"), format=DATE_FORMATS)
+    onset_date = DateField(N_("Onset date"), format=DATE_FORMATS)
     from_on = DateField(N_("Grade valid from"), format=DATE_FORMATS)
     attribution = SelectMultipleField(
         N_("Possible causes (select all that apply)"), choices=choices(ATTRIBUTIONS.items()), validate_choice=False
@@ -89,12 +90,12 @@ class GradingForm(ServiceCheckedForm):
     # Shown once the service asked for it; ``serious_signs`` are the words of what it found.
     not_serious = TextAreaField(N_("Reason why it is not a serious adverse event"))
     serious_signs: tuple[str, ...] = ()
-    known_at = DateTimeLocalField(N_("Date and time the site became aware (SAE)"), format=list(TYPED_MOMENTS))
+    awareness_time = DateTimeLocalField(N_("Date and time the site became aware (SAE)"), format=list(TYPED_MOMENTS))
     action = TextAreaField(N_("Action taken"))
     password = PasswordField(N_("Your password (as signature)"))
 
     def offer(self, terms: Iterable[tuple[str, str]], suggested: list[str], events: list[tuple[str, str]]) -> None:
-        """The terms, the suggested ones as buttons, and the events that go on."""
+        """Offer the terms, the suggested ones as buttons, and the ongoing events."""
         named = dict(terms)
         first = [(term, named[term]) for term in suggested if term in named]
         self.term.choices = choices([*first, (ANOTHER_TERM, N_("Another term"))] if first else [])
@@ -115,17 +116,17 @@ class GradingForm(ServiceCheckedForm):
         return posted_row_number(self.event.data)
 
     def grading_draft(self) -> GradingDraft:
-        """What was typed, for the service."""
+        """Return the typed values for the service."""
         serious = {"yes": True, "no": False}.get(self.serious.data or "")
-        known: datetime | None = self.known_at.data
+        known: datetime | None = self.awareness_time.data
         return GradingDraft(
             term=self.chosen,
             other_term=self.other_term.data or "",
-            onset_on=self.onset_on.data,
+            onset_date=self.onset_date.data,
             grade=posted_row_number(self.grade.data),
             attribution=tuple(self.attribution.data or ()),
             serious=serious,
-            known_at=known.replace(tzinfo=ZoneInfo(request_context.state().zone)) if known else None,
+            awareness_time=known.replace(tzinfo=ZoneInfo(request_context.state().zone)) if known else None,
             action=self.action.data or "",
             event_id=self.event_id,
             from_on=self.from_on.data,
@@ -133,12 +134,12 @@ class GradingForm(ServiceCheckedForm):
         )
 
     def refuse_signature(self, refusal: CredentialRefusal) -> None:
-        """Why it could not be signed."""
+        """Show why the grading could not be signed."""
         self.refuse({"password": refusal.why})
 
 
 class NoEventForm(ServiceCheckedForm):
-    """There is no adverse event behind an alert: why, to be signed."""
+    """The reason why an alert is no adverse event, to be signed."""
 
     seen = HiddenField(id="none-seen")
     keep = HiddenField(default="1", id="none-keep")
@@ -149,16 +150,16 @@ class NoEventForm(ServiceCheckedForm):
     password = PasswordField(N_("Your password (as signature)"), id="none-password")
 
     def grading_draft(self) -> GradingDraft:
-        """What was typed, for the service."""
+        """Return the typed values for the service."""
         return GradingDraft(none_reason=self.none_reason.data or "none", action=self.action.data or "")
 
     def refuse_signature(self, refusal: CredentialRefusal) -> None:
-        """Why it could not be signed."""
+        """Show why the grading could not be signed."""
         self.refuse({"password": refusal.why})
 
 
 class CloseForm(ServiceCheckedForm):
-    """How the alerts of one form ended."""
+    """The outcome of the alerts of one form."""
 
     keep = HiddenField(default="1", id="close-keep")
     disposition = RadioField(
@@ -172,7 +173,7 @@ class CloseForm(ServiceCheckedForm):
 
 
 class StableForm(ServiceCheckedForm):
-    """Which symptoms are known and stable, and why."""
+    """The symptoms that are known and stable, with the reason."""
 
     keep = HiddenField(default="1", id="stable-keep")
     items = SelectMultipleField(N_("Known and stable"), validate_choice=False)
@@ -189,13 +190,13 @@ class AlertCallForm(CallForm):
 
 
 class EventEndForm(ServiceCheckedForm):
-    """When an event ended."""
+    """The end date of an event."""
 
-    ended_on = DateField(N_("End date"), format=DATE_FORMATS)
+    end_date = DateField(N_("End date"), format=DATE_FORMATS)
 
 
 def blank_form(kind: type[ServiceCheckedForm], **values: Any) -> Any:
-    """An empty form."""
+    """Return an empty form."""
     return kind(formdata=None, **values)
 
 

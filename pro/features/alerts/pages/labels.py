@@ -70,7 +70,7 @@ CARE_REFUSALS: Mapping[str, str] = {
     "death_is_serious": N_("Grade 5 means death and is always serious."),
     "action": N_("For a serious adverse event, enter the action taken."),
     "action_too_long": N_("The text is too long: at most 4000 characters."),
-    "known_at": N_("Enter the date and time the site became aware of the serious adverse event."),
+    "awareness_time": N_("Enter the date and time the site became aware of the serious adverse event."),
     "known_in_future": N_("This time is in the future. Check it."),
     "none_text": N_("Enter why there is no adverse event."),
     "password": N_("Enter your password to sign."),
@@ -98,7 +98,7 @@ web_labels.add_tables(
 
 
 def _closed_first(said: notices.Values) -> notices.Values:
-    """Who closed it and how; an alert that an answer closed has no name."""
+    """Return the notice of who closed the alert and how; an alert that an answer closed has no name."""
     how = {"how": web_labels.word("disposition", said["disposition"])}
     return {**notices.name_or_words(N_("System"))(said), **how}
 
@@ -153,10 +153,10 @@ notices.add(
     ),
 )
 notices.add("noted", N_("Note saved."), good=True)
-notices.add("drill_confirmed", N_("Thank you. The test alert was received."), good=True)
-notices.add("drill_confirmed_before", N_("This test alert was already confirmed. Nothing was changed."))
+notices.add("test_alert_confirmed", N_("Thank you. The test alert was received."), good=True)
+notices.add("test_alert_confirmed_before", N_("This test alert was already confirmed. Nothing was changed."))
 notices.add(
-    "drill_told_nobody",
+    "test_alert_told_nobody",
     N_("This test alert notified nobody, so it cannot be confirmed. It stays red until a later one is confirmed."),
 )
 notices.add(

@@ -16,7 +16,7 @@ from pro.features.forms.participant_cards import CardHolder, PinAttempt
 from pro.i18n import LANGUAGES
 from pro.web import devices, request_context
 
-pages = Blueprint("doors", __name__)
+pages = Blueprint("access", __name__)
 pages.before_request(form_session_pages.require_form_body)
 
 PASS_COOKIE = "card"  # noqa: S105  the cookie's name
@@ -42,25 +42,25 @@ def card_pin_page() -> Response | None:
     typed = request.form.get("code", "")[:64]
     if request.form.get("do") == "language" or not participant_cards.is_card_code(request_context.work(), typed):
         return None
-    return _pin_page(NO_ATTEMPT, url_for("doors.card_code"), code=form_access.normalize_code(typed))
+    return _pin_page(NO_ATTEMPT, url_for("access.card_code"), code=form_access.normalize_code(typed))
 
 
 @pages.get("/c", endpoint="card_lost")
 def redirect_to_code_entry() -> Response:
     """Redirect to the code page: a reloaded PIN page has lost the code of its card."""
-    return form_session_pages.redirect_to("doors.code_entry")
+    return form_session_pages.redirect_to("access.code_entry")
 
 
 @pages.post("/c", endpoint="card_code")
 def submit_card_code() -> Response:
     """Try the PIN after a card's code was typed."""
     code = request.form.get("code", "")[:64]
-    url = url_for("doors.card_code")
+    url = url_for("access.card_code")
     if request.form.get("do") == "language":
         return _pin_page(NO_ATTEMPT, url, code=code)
     entry = participant_cards.try_pin(request_context.work(), _typed_pin(), form_session_pages.visitor_key(), code=code)
     if entry.why == "unknown":
-        page = form_session_pages.code_page(CodeAttempt(why="unknown"), code, 422, url=url_for("doors.code_entry"))
+        page = form_session_pages.code_page(CodeAttempt(why="unknown"), code, 422, url=url_for("access.code_entry"))
         return form_session_pages.note_wrong_attempt(page, entry.delay)
     return _respond_to_pin(entry, url, code)
 
@@ -108,12 +108,12 @@ def _respond_to_pin(entry: PinAttempt, url: str, code: str = "") -> Response:
     kept = participant_cards.make_pass(request_context.work(), entry.guest.card)
     guest = _resolve_guest(kept)
     only = due_forms.due_forms(request_context.work(), guest.participant, request_context.language()).only_form
-    answer = _open_form(guest, only, **chosen) if only else form_session_pages.redirect_to("doors.due", **chosen)
+    answer = _open_form(guest, only, **chosen) if only else form_session_pages.redirect_to("access.due", **chosen)
     answer.set_cookie(
         PASS_COOKIE,
         kept,
         max_age=int(participant_cards.PASS_LIFETIME.total_seconds()),
-        path=url_for("doors.due"),
+        path=url_for("access.due"),
         httponly=True,
         samesite="Lax",
         secure=request_context.app_context().config.secure_cookies,

@@ -315,5 +315,5 @@ def _progress(form: FormState, now: AskedQuestion) -> Any:
 
 def _bubble(form: FormState, name: str) -> Bubble:
     item, words = form.instrument.items[name], form.words.items[name]
-    recall = form.words.recalls.get(item.recall, "")
+    recall = form.words.recall_periods.get(item.recall_period, "")
     return Bubble(recall, typography.breakable(words.question), words.hint, words.unit)

@@ -82,13 +82,13 @@ def request_correction(staff: SignedInStaff, assessment_id: int) -> ResponseRetu
     proof = typed_form.proof()
     if proof is None:
         return _render_form(assessment_id, question, typed_form, typed, 400)
-    local, by = typed_form.local(), typed_form.heard_by.data or ""
+    local, by = typed_form.local(), typed_form.confirmed_to.data or ""
     wish = CorrectionRequest(
         item=question.id,
         value=typed.given[question.id],
-        heard_at=roster_service.to_utc(local, request_context.state().zone) if local else None,
-        heard_how=typed_form.heard_how.data or "",
-        heard_by=int(by) if by.isdecimal() and len(by) < 10 else None,
+        confirmed_at=roster_service.to_utc(local, request_context.state().zone) if local else None,
+        confirmed_how=typed_form.confirmed_how.data or "",
+        confirmed_to=int(by) if by.isdecimal() and len(by) < 10 else None,
         reason=typed_form.reason.data or "",
     )
     try:
@@ -155,11 +155,11 @@ def decide_correction(staff: SignedInStaff, correction_id: int) -> ResponseRetur
 
 def _build_form(staff: SignedInStaff, typed: Mapping[str, str] | None = None) -> CorrectionForm:
     form = CorrectionForm(formdata=typed)
-    form.heard_by.choices = choices(
+    form.confirmed_to.choices = choices(
         (str(person.id), person.name) for person in roster_service.eligible_staff(request_context.work())
     )
     if typed is None:
-        form.heard_by.data = str(staff.id)
+        form.confirmed_to.data = str(staff.id)
     return form
 
 

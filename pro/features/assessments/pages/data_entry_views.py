@@ -97,7 +97,7 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
             answered_at=local.astimezone(UTC),
             given=typed.given,
             language=form.language.data,
-            expected_id=sheet.expected_id,
+            expected_form_id=sheet.expected_form_id,
             seen=request.form.get("state", ""),
         )
     except BadData as refusal:
@@ -106,14 +106,16 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
     except NotAllowed as refusal:
         return _render_entry(sheet, form, typed, 409, refusal.why)
     case = alert_list.case_of(request_context.work(), alert_service.case_key_of(assessment), request_context.language())
-    return _redirect_after_entry(participant_id, case, "entered_paper" if assessment.mode == "paper" else "entered")
+    return _redirect_after_entry(
+        participant_id, case, "entered_paper" if assessment.completion_mode == "paper" else "entered"
+    )
 
 
 @staff_page(
     pages,
     "/assessments/<int(max=2147483647):assessment_id>/check",
     endpoint="check",
-    right="check_answers",
+    right="verify_answers",
     section="participants",
 )
 def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
@@ -123,7 +125,7 @@ def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseRetur
 
 
 @pages.post("/assessments/<int(max=2147483647):assessment_id>/check", endpoint="checked")
-@needs("check_answers")
+@needs("verify_answers")
 def verify_paper_form(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
     """Store the second check: all answers agree, or are corrected with a reason."""
     paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())
@@ -152,7 +154,7 @@ def _redirect_after_entry(participant_id: int, case: AlertCase | None, said: str
     """Redirect to an urgent or emergency alert, else to the participant."""
     notify(said)
     if case is None or case.level < Level.URGENT:
-        return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
+        return redirect(url_for("staff.dates.visit_schedule", participant_id=participant_id), code=303)
     if case.level == Level.EMERGENCY:
         notify("tell_now")
     return redirect(url_for("staff.alert", alert_id=case.alert_id), code=303)
@@ -160,7 +162,7 @@ def _redirect_after_entry(participant_id: int, case: AlertCase | None, said: str
 
 def _redirect_refused(participant_id: int, refusal: NotAllowed) -> ResponseReturnValue:
     notify("cannot_enter", why=_refusal_key(refusal.why))
-    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
+    return redirect(url_for("staff.dates.visit_schedule", participant_id=participant_id), code=303)
 
 
 def _refusal_key(why: str) -> str:

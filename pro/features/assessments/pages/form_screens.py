@@ -143,7 +143,7 @@ def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
         page=page,
         position=position,
         progress=form.progress(position),
-        recall=form.words.recalls.get(first.recall, ""),
+        recall=form.words.recall_periods.get(first.recall_period, ""),
         question=breakable(words.question) if alone else Markup(),
         hint=words.hint if alone and not typed_page else "",
         standing=_page_state(form, page),
@@ -171,7 +171,7 @@ def review_groups(form: FormState, seen: int) -> tuple[ReviewGroup, ...]:
     for position, page in enumerate(form.path, 1):
         for name in page.items:
             item = form.instrument.items[name]
-            recall = item.recall
+            recall = item.recall_period
             if groups and item.ask_if is not None and item.ask_if.names & set(form.instrument.items):
                 recall = groups[-1][0]
             if not groups or groups[-1][0] != recall:
@@ -179,7 +179,7 @@ def review_groups(form: FormState, seen: int) -> tuple[ReviewGroup, ...]:
             row = form.rows.get(item.id)
             changed = row is not None and row.id > seen
             groups[-1][1].append(replace(_review_row(form, item, position), changed=changed))
-    return tuple(ReviewGroup(form.words.recalls.get(recall, ""), tuple(rows)) for recall, rows in groups)
+    return tuple(ReviewGroup(form.words.recall_periods.get(recall, ""), tuple(rows)) for recall, rows in groups)
 
 
 def _page_state(form: FormState, page: Page) -> str:

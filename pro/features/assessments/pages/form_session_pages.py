@@ -260,7 +260,7 @@ def render_page(
 
 
 def team_notice(form: FormState) -> team_notices.TeamNotice:
-    """Return whether the study team was told about urgent answers of ``form``."""
+    """Return whether the study team was notified of urgent answers of ``form``."""
     return team_notices.read_team_notice(request_context.work(), form.alerts)
 
 

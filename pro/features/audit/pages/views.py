@@ -156,7 +156,7 @@ def _csv_cells(line: AuditLine) -> tuple[str, ...]:
         format_timestamp(line.at),
         line.name or actor_name(line),
         word("role", line.role) if line.actor == "staff" else "",
-        line.study_number,
+        line.participant_number,
         line.ref,
         action_sentence(line.action),
         line.action,
@@ -209,7 +209,7 @@ def _filter_form(typed: Mapping[str, str] | None, pick: AuditFilter | None = Non
     kinds = [(key, say(text)) for key, text in KIND_WORDS.items()]
     form.kind.choices = choices([("", say(N_("All kinds"))), *kinds])
     if pick is not None:
-        form.number.data = audit_trail.study_number(request_context.work(), pick.participant_id)
+        form.number.data = audit_trail.participant_number(request_context.work(), pick.participant_id)
         form.ref.data, form.who.data, form.kind.data = pick.ref, pick.who, kind
         form.since.data, form.until.data = pick.since, pick.until
     return form

@@ -104,19 +104,19 @@ def change_roster(staff: SignedInStaff) -> ResponseReturnValue:
     raise BadData("unknown_act")
 
 
-@staff_page(pages, "/duties/<int(max=2147483647):duty_id>", endpoint="duty", right="edit_roster")
-def show_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
+@staff_page(pages, "/shifts/<int(max=2147483647):shift_id>", endpoint="shift", right="edit_roster")
+def show_shift(staff: SignedInStaff, shift_id: int) -> ResponseReturnValue:
     """Show one shift, to hand over or to cancel."""
     try:
-        shift = roster_service.read_shift(request_context.work(), duty_id)
+        shift = roster_service.read_shift(request_context.work(), shift_id)
     except NotAllowed as refusal:
         return _redirect_after_conflict(refusal)
     return _shift_page(shift, _hand_over_form(shift))
 
 
-@pages.post("/duties/<int(max=2147483647):duty_id>", endpoint="duty_act")
+@pages.post("/shifts/<int(max=2147483647):shift_id>", endpoint="shift_act")
 @needs("edit_roster")
-def act_on_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
+def act_on_shift(staff: SignedInStaff, shift_id: int) -> ResponseReturnValue:
     """Hand over a part of the shift to another staff member, or cancel the shift.
 
     Raises BadData for any other action.
@@ -124,10 +124,10 @@ def act_on_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
     act = request.form.get("do", "")
     try:
         if act == "back":
-            roster_service.cancel_shift(request_context.work(), duty_id)
+            roster_service.cancel_shift(request_context.work(), shift_id)
             return _redirect_with_notice("duty_back")
         if act == "hand_over":
-            return _hand_over_shift(roster_service.read_shift(request_context.work(), duty_id))
+            return _hand_over_shift(roster_service.read_shift(request_context.work(), shift_id))
     except NotAllowed as refusal:
         return _redirect_after_conflict(refusal)
     raise BadData("unknown_act")

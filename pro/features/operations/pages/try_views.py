@@ -19,7 +19,7 @@ FIRST_LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "investigator": (
         (N_("NC-005 has a confirmed ulcer: see answers, endoscopy and decision."), "/staff/ulcers"),
-        (N_("The serious adverse event of NC-005 is graded and not reported yet."), "/staff/events"),
+        (N_("The serious adverse event of NC-005 is graded and not reported yet."), "/staff/adverse-events"),
         (N_("A data correction for NC-002 waits for your decision."), "/staff/corrections"),
         (N_("Try a change of an alert rule on all answers so far."), "/staff/simulator"),
     ),
@@ -30,14 +30,14 @@ FIRST_LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
         (N_("One night in the coming week has a gap in the duty roster."), "/staff/roster"),
     ),
     "monitor": (
-        (N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/cohort"),
-        (N_("Adverse events, and where answers suggest more than was recorded."), "/staff/events/discordance"),
+        (N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/study-overview"),
+        (N_("Adverse events, and where answers suggest more than was recorded."), "/staff/adverse-events/discordance"),
         (N_("One query is open, one is closed: ask one next to a received form."), "/staff/queries"),
         (N_("Who did what and when; the sealed entries can be verified."), "/staff/audit"),
     ),
-    "statistician": ((N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/cohort"),),
+    "statistician": ((N_("The figures of the whole study: forms, alerts, scores by visit."), "/staff/study-overview"),),
     "administrator": (
-        (N_("Accounts of all roles: invite, change, deactivate."), "/staff/people"),
+        (N_("Accounts of all roles: invite, change, deactivate."), "/staff/accounts"),
         (N_("Roles and access rights"), "/staff/rights"),
     ),
 }

@@ -104,7 +104,7 @@ def _printed_card_html(person: Participant, draft: CardDraft) -> str:
     return render_template(
         "participants/printed_card.html",
         faces=faces,
-        study_number=person.study_number,
+        participant_number=person.participant_number,
         settings=study_header.read_study_header(app_context, person.plan, person.language).settings,
         qr=f"qr:{participant_cards.card_link(request_context.work(), draft)}",
         # Browsers add https by themselves; a shorter address means fewer typing errors.

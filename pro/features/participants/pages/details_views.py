@@ -93,10 +93,10 @@ def _details_form(person: Participant, typed: Mapping[str, str] | None = None) -
     form = DetailsForm(formdata=typed)
     form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in known)
     if typed is None:
-        form.study_number.data, form.language.data = person.study_number, person.language
+        form.participant_number.data, form.language.data = person.participant_number, person.language
         form.phone.data = alert_page.phone_of(work, person) or ""
     elif not _may_change_number(person):
-        form.study_number.data = person.study_number
+        form.participant_number.data = person.participant_number
     form.seen.data = participant_details.details_digest(person)
     return form
 

@@ -72,20 +72,20 @@ class SignedForm(FlaskForm):
 class CorrectionForm(SignedForm):
     """Form to request a data correction; the new value is a field of the questionnaire."""
 
-    heard_how = RadioField(
+    confirmed_how = RadioField(
         N_("How did the participant confirm it?"), choices=choices(HEARD.items()), validate_choice=False
     )
-    heard_at = DateTimeLocalField(N_("Date and time of confirmation"), format=list(TYPED_MOMENTS))
-    heard_by = SelectField(N_("Who received the confirmation?"), validate_choice=False)
+    confirmed_at = DateTimeLocalField(N_("Date and time of confirmation"), format=list(TYPED_MOMENTS))
+    confirmed_to = SelectField(N_("Who received the confirmation?"), validate_choice=False)
     reason = TextAreaField(N_("Reason for the correction"))
 
     def local(self) -> datetime | None:
         """Return the typed local time; None if it is missing."""
-        return self.heard_at.data
+        return self.confirmed_at.data
 
     def missing_fields(self) -> dict[str, str]:
         """Return all required fields without a value as {field: why}, before the password check."""
-        why = {"heard_how": "unknown", "heard_at": "day_and_time_needed", "reason": "why_needed"}
+        why = {"confirmed_how": "unknown", "confirmed_at": "day_and_time_needed", "reason": "why_needed"}
         return {name: said for name, said in why.items() if not str(self[name].data or "").strip()}
 
 
@@ -148,12 +148,12 @@ class EnrolForm(FlaskForm):
         invalid_choice_message=REFUSALS["unknown"],
         validators=[InputRequired(N_("Choose the study."))],
     )
-    study_number = StringField(
+    participant_number = StringField(
         N_("Participant number"),
         filters=[to_half_width],
         validators=[
-            DataRequired(labels.REFUSALS["study_number_missing"]),
-            Length(max=32, message=labels.REFUSALS["study_number_shape"]),
+            DataRequired(labels.REFUSALS["participant_number_missing"]),
+            Length(max=32, message=labels.REFUSALS["participant_number_shape"]),
         ],
     )
     phone = StringField(
@@ -191,7 +191,7 @@ class EnrolForm(FlaskForm):
 
     def enrolment_arguments(self) -> dict[str, Any]:
         """Return the typed values as arguments of ``enrolment.enrol``."""
-        names = ("plan", "study_number", "phone", "language", "pin")
+        names = ("plan", "participant_number", "phone", "language", "pin")
         typed = {name: self[name].data or "" for name in (*names, "consent_version")}
         ticked = {name: bool(self[name].data) for name in ("health_data", "shared_phone")}
         return {**typed, **ticked, "consented_on": self.consented_on.data}
@@ -209,14 +209,14 @@ class DetailsForm(FlaskForm):
     seen = HiddenField()
     phone = StringField(N_("Mobile phone"), filters=[to_half_width])
     shared_phone = BooleanField(N_("Both share this phone number; it is correct"))
-    study_number = StringField(N_("Participant number"), filters=[to_half_width])
+    participant_number = StringField(N_("Participant number"), filters=[to_half_width])
     language = RadioField(N_("Language of forms and messages"), validate_choice=False)
     reason = TextAreaField(N_("Reason"))
 
     def details(self) -> ParticipantDetails:
         """Return the typed values for the service."""
         return ParticipantDetails(
-            study_number=self.study_number.data or "",
+            participant_number=self.participant_number.data or "",
             phone=self.phone.data or "",
             language=self.language.data or "",
             shared_phone=bool(self.shared_phone.data),

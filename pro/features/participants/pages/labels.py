@@ -32,11 +32,11 @@ web_labels.add_tables(
 # Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
-        "study_number_missing": N_("Enter the participant number."),
-        "study_number_shape": N_(
+        "participant_number_missing": N_("Enter the participant number."),
+        "participant_number_shape": N_(
             "This does not look like a participant number of this study. Check it against the study’s list."
         ),
-        "study_number_person": N_(
+        "participant_number_person": N_(
             "This looks like a phone or identity card number. Enter the participant number assigned by the study."
         ),
         "taken": N_("A participant with this number is already enrolled. Check the number."),

@@ -59,7 +59,7 @@ class ParticipantHeader:
 
     id: int
     plan: str
-    study_number: str
+    participant_number: str
     language: str
     status: str
     is_frozen: bool
@@ -108,7 +108,7 @@ def read_header(work: UnitOfWork, participant: Participant, language: str) -> Pa
     return ParticipantHeader(
         id=participant.id,
         plan=participant.plan,
-        study_number=participant.study_number,
+        participant_number=participant.participant_number,
         language=participant.language,
         status=participant_list.status_of(participant, mistakes),
         is_frozen=frozen,
@@ -139,11 +139,11 @@ def action_url(header: ParticipantHeader, action: str) -> str:
         # Unacknowledged cases come first.
         return url_for("staff.alert", alert_id=header.cases[0].alert_id)
     if action == "call_overdue" and header.task is not None:
-        return url_for("staff.tasks.one", task_id=header.task.id)
+        return url_for("staff.tasks.one", call_task_id=header.task.id)
     endpoints = {
         "text": ("staff.messages.show", "reply"),
         "treatment": ("staff.dates.dates", None),
-        "send": ("staff.dates.calendar", "send"),
+        "send": ("staff.dates.visit_schedule", "send"),
         "call": ("staff.messages.show", "calls"),
     }
     if action not in endpoints:

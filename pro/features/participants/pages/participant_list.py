@@ -72,7 +72,7 @@ class ParticipantRow:
 
     id: int
     plan: str
-    study_number: str
+    participant_number: str
     language: str
     status: str
     is_frozen: bool
@@ -118,7 +118,7 @@ def list_participants(
 
 def find_number(work: UnitOfWork, typed: str) -> int | None:
     """Return the participant with exactly this number, in upper or lower case; None if there is none or several."""
-    wanted = func.lower(Participant.study_number) == typed.strip().lower()
+    wanted = func.lower(Participant.participant_number) == typed.strip().lower()
     found = list(work.session.scalars(select(Participant.id).where(wanted).limit(2)))
     return found[0] if len(found) == 1 else None
 
@@ -133,7 +133,7 @@ def _selected(work: UnitOfWork, query: ParticipantQuery) -> Select[Participant]:
     """Return the query of the participants, without the phase, which follows from dates."""
     clauses: list[ColumnElement[bool]] = []
     if query.find.strip():
-        clauses.append(Participant.study_number.icontains(query.find.strip(), autoescape=True))
+        clauses.append(Participant.participant_number.icontains(query.find.strip(), autoescape=True))
     if query.spoken:
         clauses.append(Participant.language == query.spoken)
     if query.way:
@@ -144,8 +144,8 @@ def _selected(work: UnitOfWork, query: ParticipantQuery) -> Select[Participant]:
         clauses.append(level > 0 if wanted is None else level == wanted)
     left = or_(Participant.withdrawn_at.is_not(None), Participant.died_at.is_not(None))
     if query.state == "frozen":
-        of_study = select(Freeze.plan).where(Freeze.participant_id.is_(None), Freeze.lifted_at.is_(None))
-        own = select(Freeze.participant_id).where(Freeze.participant_id.is_not(None), Freeze.lifted_at.is_(None))
+        of_study = select(Freeze.plan).where(Freeze.participant_id.is_(None), Freeze.unfrozen_at.is_(None))
+        own = select(Freeze.participant_id).where(Freeze.participant_id.is_not(None), Freeze.unfrozen_at.is_(None))
         clauses.append(or_(Participant.plan.in_(of_study), Participant.id.in_(own)))
     elif query.state:
         clauses.append(left if query.state == "left" else ~left)
@@ -159,7 +159,7 @@ def _ordered(found: Select[Participant], query: ParticipantQuery) -> Select[Part
         "answer": _last_answer(),
         "language": Participant.language.expression,
     }
-    by_number = (Participant.plan, Participant.study_number)
+    by_number = (Participant.plan, Participant.participant_number)
     column = columns.get(query.column)
     if column is None:
         reverse = query.is_reversed and query.column == "number"
@@ -186,7 +186,7 @@ def _phase_name(phase: TreatmentPhase | None) -> str:
 
 def _phase_rank(work: UnitOfWork, person: Participant, phase: TreatmentPhase | None) -> tuple[int, int, int]:
     """Return the place of ``phase`` in the order of the treatment; unknown phases last."""
-    calendar = work.catalogue.shown_plan(person.plan).calendar
+    calendar = work.catalogue.shown_plan(person.plan).visit_schedule
     names = list(treatment_phase.phase_names(calendar)) if calendar else []
     name = _phase_name(phase)
     if phase is None or name not in names:
@@ -197,7 +197,7 @@ def _phase_rank(work: UnitOfWork, person: Participant, phase: TreatmentPhase | N
 def _open_level() -> Any:
     """Return the level of the highest open alert of a participant, as a column."""
     query = select(func.max(Alert.level)).where(
-        Alert.participant_id == Participant.id, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None)
+        Alert.participant_id == Participant.id, Alert.closed_at.is_(None), Alert.superseded_at.is_(None)
     )
     return query.correlate(Participant).scalar_subquery()
 
@@ -212,7 +212,9 @@ def _last_answer() -> Any:
 
 def _last_way() -> Any:
     """Return how the last form of a participant was answered, as a column."""
-    query = select(Assessment.mode).where(Assessment.participant_id == Participant.id, Assessment.mode.is_not(None))
+    query = select(Assessment.completion_mode).where(
+        Assessment.participant_id == Participant.id, Assessment.completion_mode.is_not(None)
+    )
     return query.order_by(Assessment.id.desc()).limit(1).correlate(Participant).scalar_subquery()
 
 
@@ -221,7 +223,7 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
     numbers = [person.id for person in people]
     highest: dict[int, Alert] = {}
     query = select(Alert).where(
-        Alert.participant_id.in_(numbers), Alert.resolved_at.is_(None), Alert.superseded_at.is_(None)
+        Alert.participant_id.in_(numbers), Alert.closed_at.is_(None), Alert.superseded_at.is_(None)
     )
     for alert in work.session.scalars(query.order_by(Alert.level.desc(), Alert.id)):
         highest.setdefault(alert.participant_id, alert)
@@ -238,7 +240,7 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
         ParticipantRow(
             id=person.id,
             plan=person.plan,
-            study_number=person.study_number,
+            participant_number=person.participant_number,
             language=person.language,
             status=status_of(person, mistakes),
             is_frozen=person.id in frozen,
@@ -255,7 +257,7 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
 
 def _frozen(work: UnitOfWork, people: Sequence[Participant]) -> set[int]:
     """Return who of ``people`` is frozen, alone or with the study."""
-    rows = list(work.session.scalars(select(Freeze).where(Freeze.lifted_at.is_(None))))
+    rows = list(work.session.scalars(select(Freeze).where(Freeze.unfrozen_at.is_(None))))
     studies = {row.plan for row in rows if row.participant_id is None}
     own = {row.participant_id for row in rows}
     return {person.id for person in people if person.id in own or person.plan in studies}

@@ -56,7 +56,7 @@ class LastSymptoms:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenTreatment:
+class ReceivedTreatment:
     """One kind of treatment date. ``number`` of ``most`` was given last, on ``on``; None if only the next is known.
 
     ``next_on``: the next date; ``next_planned``: staff planned it, so that it is not only projected.
@@ -85,7 +85,7 @@ class ParticipantOverview:
 
     symptoms: LastSymptoms | None
     scores: ScoreTrends | None
-    treatment: tuple[GivenTreatment, ...]
+    treatment: tuple[ReceivedTreatment, ...]
     stable: tuple[StableItem, ...]
     counts: ComplianceCounts
     weight: LastWeight | None
@@ -145,31 +145,31 @@ def _first_scales(trends: Sequence[ScoreTrends]) -> ScoreTrends | None:
     return None
 
 
-def _treatment(work: UnitOfWork, participant: Participant, language: str) -> tuple[GivenTreatment, ...]:
+def _treatment(work: UnitOfWork, participant: Participant, language: str) -> tuple[ReceivedTreatment, ...]:
     """Return the kinds of treatment dates of which one is recorded or expected next."""
     plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.calendar is None:
+    if plan is None or plan.visit_schedule is None:
         return ()
     dates = visit_schedule.read_treatment_dates(work, participant, language)
     kinds = [kind for kind in dates.group(TREATMENT) if kind.plannable]
-    found = [_given(kind, participant.is_active) for kind in kinds]
+    found = [_received_treatments(kind, participant.is_active) for kind in kinds]
     return tuple(one for one in found if one.on or one.next_on)
 
 
-def _given(kind: DateKind, is_active: bool) -> GivenTreatment:
+def _received_treatments(kind: DateKind, is_active: bool) -> ReceivedTreatment:
     past = [day for day in kind.recorded if not day.planned]
     last = max(past, key=lambda day: (day.on, day.number), default=None)
     coming = [(day.on, True) for day in kind.recorded if day.planned] + [(on, False) for _number, on in kind.coming]
     later = [one for one in coming if last is None or one[0] > last.on] if is_active else []
     next_on, is_planned = min(later, default=(None, False))
-    return GivenTreatment(
+    return ReceivedTreatment(
         kind.title, last.number if last else 0, kind.most, last.on if last else None, next_on, is_planned
     )
 
 
 def _last_weight(work: UnitOfWork, record: AnswerHistory) -> LastWeight | None:
     """Return the newest reported weight; None if the plan asks for none or none was reported."""
-    rule = work.catalogue.shown_plan(record.participant.plan).pre_dose
+    rule = work.catalogue.shown_plan(record.participant.plan).pre_dose_summary
     if rule is None or not rule.weight:
         return None
     forms = record.of(rule.instrument)
@@ -187,8 +187,8 @@ def _papers(work: UnitOfWork, participant: Participant, language: str) -> tuple[
     """Return the submitted paper forms that are not verified yet, as (id, title)."""
     query = select(Assessment.id, Assessment.instrument).where(
         Assessment.participant_id == participant.id,
-        Assessment.mode == "paper",
-        Assessment.checked_at.is_(None),
+        Assessment.completion_mode == "paper",
+        Assessment.verified_at.is_(None),
         Assessment.submitted_at.is_not(None),
     )
     rows = work.session.execute(query.order_by(Assessment.id))
@@ -197,7 +197,7 @@ def _papers(work: UnitOfWork, participant: Participant, language: str) -> tuple[
 
 def _is_endoscopy_requested(work: UnitOfWork, participant: Participant) -> bool:
     query = select(func.count()).select_from(Endoscopy)
-    mine = Endoscopy.participant_id == participant.id, Endoscopy.done_on.is_(None), Endoscopy.taken_back_at.is_(None)
+    mine = Endoscopy.participant_id == participant.id, Endoscopy.done_on.is_(None), Endoscopy.cancelled_at.is_(None)
     return bool(work.session.scalar(query.where(*mine)))
 
 

@@ -58,7 +58,7 @@ class FormRow:
     """One form of a participant, with its answers and scores.
 
     ``entered_by``, ``answered_at``: of a form entered by staff. ``to_check``: a paper form without verification;
-    ``checked_by``: name of the verifier. ``not_scored``: saved without scores, because a proxy answered.
+    ``verified_by``: name of the verifier. ``not_scored``: saved without scores, because a proxy answered.
     """
 
     assessment_id: int
@@ -76,7 +76,7 @@ class FormRow:
     answered_by: str
     answered_at: datetime | None
     entered_by: str
-    checked_by: str
+    verified_by: str
     to_check: bool
     not_scored: bool
 
@@ -152,7 +152,7 @@ def read_form(work: UnitOfWork, participant: Participant, assessment_id: int, la
 def form_levels(work: UnitOfWork, participant: Participant) -> dict[int, tuple[Level, bool]]:
     """Return form -> highest level of its alerts, and whether one of them is open."""
     query = (
-        select(Alert.assessment_id, func.max(Alert.level), func.count() - func.count(Alert.resolved_at))
+        select(Alert.assessment_id, func.max(Alert.level), func.count() - func.count(Alert.closed_at))
         .where(Alert.participant_id == participant.id, Alert.assessment_id.is_not(None), Alert.superseded_at.is_(None))
         .group_by(Alert.assessment_id)
     )
@@ -181,12 +181,12 @@ def stand_in_language(work: UnitOfWork, participant: Participant) -> str:
     return spoken if spoken != participant.language else ""
 
 
-def read_call_task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
+def read_call_task_page(work: UnitOfWork, call_task_id: int, language: str) -> CallPage:
     """Return the data of an open or closed call task, and record the view in the audit trail.
 
     Raise NotFound for an unknown task.
     """
-    task = work.session.get(CallTask, task_id)
+    task = work.session.get(CallTask, call_task_id)
     if task is None:
         raise NotFound("task")
     person = read_participant(work, task.participant_id)
@@ -272,13 +272,13 @@ def _form_row(
             for scale in order
             if scale in scores
         ],
-        mode=assessment.mode or "",
+        mode=assessment.completion_mode or "",
         identified_by=assessment.identified_by or "",
         answered_by=assessment.answered_by or "",
         answered_at=assessment.answered_at,
         entered_by=names.get(assessment.entered_by or 0, ""),
-        checked_by=names.get(assessment.checked_by or 0, ""),
-        to_check=data_entry.is_paper_form(assessment) and assessment.checked_at is None,
+        verified_by=names.get(assessment.verified_by or 0, ""),
+        to_check=data_entry.is_paper_form(assessment) and assessment.verified_at is None,
         not_scored=bool(order) and not scores and assessment.submitted_at is not None,
     )
 

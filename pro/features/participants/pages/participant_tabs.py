@@ -65,7 +65,7 @@ def forms_page(
 
     ``send``, ``reason``: a form with what was typed and its errors.
     """
-    page_guard.show_as_page(PAGES["staff.dates.calendar"])
+    page_guard.show_as_page(PAGES["staff.dates.visit_schedule"])
     work, language = request_context.work(), request_context.language()
     person = open_participant(participant_id)
     request_context.set_zone(person.time_zone)

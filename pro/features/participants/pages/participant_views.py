@@ -56,7 +56,7 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
         listing=participant_list.list_participants(work, language, query, page),
         query=query,
         kept={name: value or None for name, value in asdict(query).items()},
-        phases=treatment_phase.phase_names(plan.calendar) if plan.calendar else (),
+        phases=treatment_phase.phase_names(plan.visit_schedule) if plan.visit_schedule else (),
         languages=[name for name in LANGUAGES if name in work.catalogue.languages],
         all_frozen=record_freezes.frozen_studies(work) >= work.catalogue.plans.keys(),
     )
@@ -65,7 +65,7 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
 def _query_of_address() -> ParticipantQuery:
     """Return the search, filters and order of the address, without unknown values."""
     work = request_context.work()
-    calendars = [plan.calendar for plan in work.catalogue.plans.values() if plan.calendar]
+    calendars = [plan.visit_schedule for plan in work.catalogue.plans.values() if plan.visit_schedule]
     known: Mapping[str, Collection[str]] = {
         "phase": {name for calendar in calendars for name in treatment_phase.phase_names(calendar)},
         "alert": participant_list.ALERTS,
@@ -120,7 +120,7 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
     if is_valid and not problems:
         participant = enrolment.enrol(request_context.work(), **arguments)
         notify("enrolled")
-        return redirect(url_for("staff.dates.calendar", participant_id=participant.id), code=303)
+        return redirect(url_for("staff.dates.visit_schedule", participant_id=participant.id), code=303)
     form.refuse(problems)
     form.pin.data = ""
     sharers = participant_details.phone_sharers(request_context.work(), form.phone.data or "")
@@ -149,7 +149,7 @@ def send_form_now(staff: SignedInStaff, participant_id: int) -> ResponseReturnVa
         title = work.catalogue.staff_title(form.instrument.data, request_context.language())
         return render_template("participants/issued.html", row=person, title=title, issued=issued)
     notify("queued")
-    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
+    return redirect(url_for("staff.dates.visit_schedule", participant_id=participant_id), code=303)
 
 
 def _enrol_form(blank: bool = False) -> EnrolForm:

@@ -38,7 +38,7 @@ INVALID_PLAN = N_("This file cannot be used as it is. Correct it and choose it a
     endpoint="show",
     right="simulate",
     title=N_("Rule simulator"),
-    section="cohort",
+    section="study_overview",
     way_back=N_("the rule simulator"),
 )
 def show_rule_simulator(staff: SignedInStaff) -> ResponseReturnValue:

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from pro.core.figures import study_figures as shapes
 from pro.core.figures.response_times import ResponseTimes
 from pro.core.figures.study_figures import Figures, ScorePoint, VisitRow
-from pro.core.figures.symptom_shares import SymptomPeriod, SymptomRow
+from pro.core.figures.symptom_shares import SymptomPeriod, SymptomShares
 from pro.core.questionnaire import clinical_importance
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.schedule import visit_columns
@@ -28,7 +28,7 @@ from pro.web import request_context
 from pro.web.labels import waiting_time
 from pro.web.refusals import N_
 
-pages = Blueprint("cohort", __name__, url_prefix="/cohort")
+pages = Blueprint("study_overview", __name__, url_prefix="/study-overview")
 
 # Scales that are drawn first; the others are folded.
 FIRST_SCALES = ("C30SUMMARY", "QL", "PF", "SF", "FA", "PA", "AP", "SL")
@@ -65,7 +65,7 @@ class ScaleTrend:
     pages,
     "",
     endpoint="show",
-    right="see_cohort",
+    right="see_study_overview",
     title=N_("Study overview"),
     menu=35,
     way_back=N_("the study overview"),
@@ -84,7 +84,7 @@ def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
 def _figures_shown(plan: StudyPlan, kept: StoredFigures) -> dict[str, Any]:
     """Return the values of the template."""
     found = kept.figures
-    over = [place for place, count in enumerate(found.loud) if plan.alerts_per_week and count > plan.alerts_per_week]
+    over = [place for place, count in enumerate(found.loud) if plan.alert_limit and count > plan.alert_limit]
     levels = [(row.level, row.weeks) for row in found.levels]
     trends = _scale_trends(found, plan)
     first, other = _first_symptoms(found.symptoms)
@@ -92,7 +92,7 @@ def _figures_shown(plan: StudyPlan, kept: StoredFigures) -> dict[str, Any]:
     return {
         "figures": found,
         "total": study_overview.total_row(found.visits),
-        "drawn": study_chart.week_chart(found.weeks, levels, plan.alerts_per_week),
+        "drawn": study_chart.week_chart(found.weeks, levels, plan.alert_limit),
         "over": len(over),
         "busiest": shapes.most_frequent_rule(found, over or range(len(found.weeks))),
         "trends": [trend for trend in trends if trend.scale in FIRST_SCALES] or trends[:8],
@@ -156,7 +156,7 @@ def _limit_shown(plan: StudyPlan, row: ResponseTimes) -> str:
     say = request_context.translator().gettext
     if row.limit:
         return say(N_("within %(time)s"), time=duration_shown(row.limit))
-    step = next((step for step in plan.ladder if step.level == row.level and not step.at_once), None)
+    step = next((step for step in plan.escalation_steps if step.level == row.level and not step.at_once), None)
     if step is None or not step.working_hours:
         return ""
     if step.next_day is None:
@@ -187,7 +187,7 @@ def _shade(share: float | None) -> int:
     return sum(round(100 * share) >= bound for bound in SHADES) if share is not None else 0
 
 
-def _first_symptoms(rows: Sequence[SymptomRow]) -> tuple[list[SymptomRow], list[SymptomRow]]:
+def _first_symptoms(rows: Sequence[SymptomShares]) -> tuple[list[SymptomShares], list[SymptomShares]]:
     """Return the symptoms with the highest shares in the order of the check-in, and the others."""
     ranked = sorted(rows, key=lambda row: -row.highest)[:SYMPTOMS_SHOWN]
     chosen = {row.item for row in ranked if row.highest}
@@ -204,7 +204,7 @@ def _importance_source(trends: Sequence[ScaleTrend]) -> str:
 def _scale_trends(found: Figures, plan: StudyPlan) -> list[ScaleTrend]:
     """Return a trend for each scale, in the instrument's order with the first scales on top."""
     trends = []
-    columns = visit_columns.list_columns(plan.calendar) if plan.calendar else ()
+    columns = visit_columns.list_columns(plan.visit_schedule) if plan.visit_schedule else ()
     course = {column.key: column for column in columns if column.part == visit_columns.COURSE}
     order = {key: place for place, key in enumerate(course)}
     for name, group in groupby(found.points, key=lambda point: point.instrument):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from flask import Blueprint, redirect, render_template, send_file, url_for
+from flask import Blueprint, render_template, send_file
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed, NotFound
@@ -18,7 +18,7 @@ from pro.features.reports.pages import timeline_drawing
 from pro.web import request_context
 from pro.web.refusals import N_
 
-pages = Blueprint("course", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
+pages = Blueprint("timeline", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
 
 NOT_DRAWN = {
     "no_card_font": N_(
@@ -32,20 +32,13 @@ NOT_DRAWN = {
 }
 
 
-@staff_page(pages, "/timeline", endpoint="course", right="see_answers", section="participants")
+@staff_page(pages, "/timeline", endpoint="show", right="see_answers", section="participants")
 def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the timeline, the symptoms by week and the scores, each with its table."""
     return _timeline_page(participant_id)
 
 
-@pages.get("/course", endpoint="old_address")
-@needs("see_answers")
-def redirect_to_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Lead from the former address of the timeline, which colleagues may have kept, to the tab."""
-    return redirect(url_for("staff.course.course", participant_id=participant_id), code=301)
-
-
-@pages.get("/pre-dose.pdf", endpoint="card")
+@pages.get("/pre-dose.pdf", endpoint="pre_dose_summary")
 @needs("see_answers")
 def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Send the pre-dose summary as one page of A4. Raises NotFound if the plan has none.
@@ -71,7 +64,7 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
         return _timeline_page(participant_id, request_context.translator().gettext(NOT_DRAWN[refusal.why])), 503
     person = participant_page.read_participant(work, participant_id)
     work.record("participant.pre_dose_drawn", person, participant_id=person.id)
-    name = f"{found.study_number} {found.made_on.isoformat()}.pdf"
+    name = f"{found.participant_number} {found.made_on.isoformat()}.pdf"
     answer = send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
     # As for every page, so that a shared browser does not store the summary.
     answer.headers["Cache-Control"] = "no-store"
@@ -83,12 +76,16 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
     person = participant_page.read_participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     record = answer_history.read_history(work, person, language)
-    spans = adverse_event_log.timeline_spans(work, person.id, language) if page_guard.has_right("see_events") else []
+    spans = (
+        adverse_event_log.timeline_spans(work, person.id, language)
+        if page_guard.has_right("see_adverse_events")
+        else []
+    )
     line = participant_timeline.read_timeline(work, record, language, spans)
     return render_template(
         "reports/timeline.html",
         person=person,
-        plan_has_card=work.catalogue.shown_plan(person.plan).pre_dose is not None,
+        plan_has_card=work.catalogue.shown_plan(person.plan).pre_dose_summary is not None,
         record=record,
         week=participant_overview.week_number(record.today, record.origin),
         drawing=timeline_drawing.draw_timeline(line),

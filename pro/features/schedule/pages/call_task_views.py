@@ -28,10 +28,10 @@ pages = Blueprint("tasks", __name__)
 FILTER_PARAMETERS = ("show", "study", "level", "owner", "mine")
 
 
-def restore_task_page(typed: MultiDict[str, str], task_id: int) -> ResponseReturnValue:
+def restore_task_page(typed: MultiDict[str, str], call_task_id: int) -> ResponseReturnValue:
     """Render the page of a call task with the unsaved text ``typed`` in its field."""
-    page = participant_page.read_call_task_page(request_context.work(), task_id, request_context.language())
-    return _page(page, blank_call_form(typed["text"]), task_id=task_id)
+    page = participant_page.read_call_task_page(request_context.work(), call_task_id, request_context.language())
+    return _page(page, blank_call_form(typed["text"]), call_task_id=call_task_id)
 
 
 def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
@@ -42,35 +42,35 @@ def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> Respo
 
 @staff_page(
     pages,
-    "/tasks/<int(max=2147483647):task_id>",
+    "/tasks/<int(max=2147483647):call_task_id>",
     endpoint="one",
-    right="see_board",
-    section="board",
+    right="see_to_do_list",
+    section="to_do_list",
     way_back=N_("the call task you opened"),
     kept=UnsavedTextRule(restore_task_page, "log_call", field="text"),
 )
-def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
+def show_phone_task(staff: SignedInStaff, call_task_id: int) -> ResponseReturnValue:
     """Show a call task: reason, last answers, phone number, call log and form for a call."""
     return _page(
-        participant_page.read_call_task_page(request_context.work(), task_id, request_context.language()),
+        participant_page.read_call_task_page(request_context.work(), call_task_id, request_context.language()),
         blank_call_form(),
-        task_id=task_id,
+        call_task_id=call_task_id,
     )
 
 
-@pages.post("/tasks/<int(max=2147483647):task_id>", endpoint="log")
+@pages.post("/tasks/<int(max=2147483647):call_task_id>", endpoint="log")
 @needs("log_call")
-def log_task_call(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
+def log_task_call(staff: SignedInStaff, call_task_id: int) -> ResponseReturnValue:
     """Log a call for a call task."""
-    page = participant_page.read_call_task_page(request_context.work(), task_id, request_context.language())
-    return _log_call(page, url_for("staff.tasks.one", task_id=task_id), task_id=task_id)
+    page = participant_page.read_call_task_page(request_context.work(), call_task_id, request_context.language())
+    return _log_call(page, url_for("staff.tasks.one", call_task_id=call_task_id), call_task_id=call_task_id)
 
 
 @staff_page(
     pages,
     "/participants/<int(max=2147483647):participant_id>/calls",
     endpoint="calls",
-    right="see_board",
+    right="see_to_do_list",
     section="participants",
     kept=UnsavedTextRule(restore_calls_page, "log_call", field="text"),
 )
@@ -105,26 +105,26 @@ def settle_failed_message(staff: SignedInStaff, message_id: int) -> ResponseRetu
     if from_log:
         return redirect(url_for("staff.sent.show", show="failed"), code=303)
     chosen = urlencode({name: request.args[name] for name in FILTER_PARAMETERS if name in request.args})
-    return redirect(f"{url_for('staff.board')}{'?' if chosen else ''}{chosen}", code=303)
+    return redirect(f"{url_for('staff.to_do_list')}{'?' if chosen else ''}{chosen}", code=303)
 
 
-def _log_call(page: CallPage, back: str, task_id: int | None = None) -> ResponseReturnValue:
+def _log_call(page: CallPage, back: str, call_task_id: int | None = None) -> ResponseReturnValue:
     form = CallForm(request.form)
     if not form.validate_on_submit():
-        return _page(page, form, task_id=task_id, status=400)
+        return _page(page, form, call_task_id=call_task_id, status=400)
     try:
         missed_forms.log_call(
             request_context.work(),
             at=moment_typed(form.at.data),
             outcome=form.outcome.data,
             text=form.text.data or "",
-            task_id=task_id,
+            call_task_id=call_task_id,
             participant_id=page.row.id,
         )
     except BadData as refusal:
         fields = refusal.details.get("fields")
         form.refuse(fields if isinstance(fields, dict) else {})
-        return _page(page, form, task_id=task_id, status=400)
+        return _page(page, form, call_task_id=call_task_id, status=400)
     if form.outcome.data == "died":
         notify("call_died", participant_id=page.row.id)
     elif form.outcome.data == "wrong_number":
@@ -134,11 +134,11 @@ def _log_call(page: CallPage, back: str, task_id: int | None = None) -> Response
     return redirect(back, code=303)
 
 
-def _page(page: CallPage, form: CallForm, *, task_id: int | None = None, status: int = 200) -> ResponseReturnValue:
-    """Render a call page; ``task_id``: the call task in the address, None without one."""
+def _page(page: CallPage, form: CallForm, *, call_task_id: int | None = None, status: int = 200) -> ResponseReturnValue:
+    """Render a call page; ``call_task_id``: the call task in the address, None without one."""
     action = (
-        url_for("staff.tasks.log", task_id=task_id)
-        if task_id is not None
+        url_for("staff.tasks.log", call_task_id=call_task_id)
+        if call_task_id is not None
         else url_for("staff.tasks.log_without_task", participant_id=page.row.id)
     )
     if page.task:

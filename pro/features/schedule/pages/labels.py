@@ -58,7 +58,9 @@ def anchor_shown(words: PlanWords, kind: str, number: int) -> str:
     return request_context.translator().gettext(N_("%(kind)s %(number)s"), kind=name, number=number) if number else name
 
 
-def problem_sentences(calendar: VisitSchedule, words: PlanWords, problems: Iterable[AnchorProblem]) -> dict[str, str]:
+def problem_sentences(
+    visit_schedule: VisitSchedule, words: PlanWords, problems: Iterable[AnchorProblem]
+) -> dict[str, str]:
     """Return field -> text of ``problems``, one sentence each, in the page's language."""
     say = request_context.translator().gettext
     found: dict[str, list[str]] = {}
@@ -66,7 +68,7 @@ def problem_sentences(calendar: VisitSchedule, words: PlanWords, problems: Itera
     # An invalid number makes every other problem of the same change irrelevant.
     for problem in [one for one in known if one.key == "number"] or known:
         anchor = problem.anchor
-        kind = calendar.anchors.get(anchor.kind)
+        kind = visit_schedule.anchors.get(anchor.kind)
         key = problem.key
         if key == "number" and not problem.most:
             key = "once"

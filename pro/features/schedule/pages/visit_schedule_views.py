@@ -46,7 +46,7 @@ class _DatesRequest:
     def __init__(self, participant_id: int) -> None:
         work = request_context.work()
         self.person = participant_page.read_participant(work, participant_id)
-        self.calendar = visit_schedule.read_calendar(work, self.person)
+        self.visit_schedule = visit_schedule.require_visit_schedule(work, self.person)
         request_context.set_zone(self.person.time_zone)
         self.words: PlanWords = work.catalogue.plan_words[self.person.plan, request_context.language()]
         self.treatment_dates: TreatmentDates = visit_schedule.read_treatment_dates(
@@ -157,7 +157,10 @@ def _read_change(dates_request: _DatesRequest, form: TreatmentDateForm, kind: Da
 
 def _asks_scope(dates_request: _DatesRequest, wish: DateChange) -> bool:
     """Return True if ``wish`` is a withdrawal that is not recorded yet: then its extent is asked."""
-    is_end = wish.kind in dates_request.calendar.stops and not dates_request.calendar.anchors[wish.kind].last
+    is_end = (
+        wish.kind in dates_request.visit_schedule.participation_end
+        and not dates_request.visit_schedule.anchors[wish.kind].last
+    )
     return is_end and wish.on is not None and dates_request.person.withdrawn_at is None
 
 
@@ -166,7 +169,7 @@ def _add_problems(dates_request: _DatesRequest, form: TreatmentDateForm, wish: D
     if wish.on is None and not form.is_removal:
         return
     problems = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish]).problems
-    for name, sentence in problem_sentences(dates_request.calendar, dates_request.words, problems).items():
+    for name, sentence in problem_sentences(dates_request.visit_schedule, dates_request.words, problems).items():
         field = form[name if name != "number" or dates_request.kind(wish.kind).most else "on"]
         if not field.errors:
             field.errors = [sentence]
@@ -331,17 +334,10 @@ def _preview_page(
     return page, 409 if stale else 200
 
 
-@staff_page(pages, "/forms", endpoint="calendar", right="see_dates", section="participants")
+@staff_page(pages, "/forms", endpoint="visit_schedule", right="see_dates", section="participants")
 def show_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Show the tab Forms: expected and received forms, the opened one, and how to send or enter one."""
     return participant_tabs.forms_page(participant_id)
-
-
-@pages.get("/calendar", endpoint="old_address")
-@needs("see_dates")
-def redirect_to_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Lead from the former address of the expected forms, which colleagues may have kept, to the tab."""
-    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=301)
 
 
 @pages.post("/forms", endpoint="explain")
@@ -369,5 +365,5 @@ def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseRet
         request_context.work(), missed[form.expected.data], form.reason.data, form.note.data or ""
     )
     notify("reason_set")
-    target = url_for("staff.dates.calendar", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
+    target = url_for("staff.dates.visit_schedule", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
     return redirect(target, code=303)

@@ -48,19 +48,19 @@ def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseRetu
 
 @staff_page(
     pages,
-    "/unmatched/<int(max=2147483647):inbound_id>",
+    "/unmatched/<int(max=2147483647):incoming_message_id>",
     endpoint="unmatched",
     right="see_inbox",
     title=N_("Unknown number"),
 )
-def show_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
+def show_unknown_text(staff: SignedInStaff, incoming_message_id: int) -> ResponseReturnValue:
     """Show one text of an unknown number."""
-    return _render_unknown_text(inbound_id)
+    return _render_unknown_text(incoming_message_id)
 
 
-@pages.post("/unmatched/<int(max=2147483647):inbound_id>", endpoint="settle")
+@pages.post("/unmatched/<int(max=2147483647):incoming_message_id>", endpoint="settle")
 @needs("assign_text")
-def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
+def settle_unknown_text(staff: SignedInStaff, incoming_message_id: int) -> ResponseReturnValue:
     """Assign a text to a participant, or dismiss it; both need a reason."""
     doing = request.form.get("do", "")
     if doing not in ("assign", "set_aside"):
@@ -72,25 +72,27 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
             chosen = form.participant.data or ""
             row = unknown_senders.assign_text(
                 request_context.work(),
-                inbound_id,
+                incoming_message_id,
                 int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None,
                 (form.reason.data or "") if fine or not form.reason.errors else "",
             )
             notify("text_assigned")
             return redirect(url_for("staff.messages.show", participant_id=row.participant_id), code=303)
-        unknown_senders.dismiss_text(request_context.work(), inbound_id, form.reason.data or "")
+        unknown_senders.dismiss_text(request_context.work(), incoming_message_id, form.reason.data or "")
     except BadData as refusal:
         messages_tab_views.place_refusal(form, refusal)
-        return _render_unknown_text(inbound_id, form, status=400)
+        return _render_unknown_text(incoming_message_id, form, status=400)
     except NotAllowed:
         notify("text_assigned_before")
-        return redirect(url_for("staff.inbox.unmatched", inbound_id=inbound_id), code=303)
+        return redirect(url_for("staff.inbox.unmatched", incoming_message_id=incoming_message_id), code=303)
     notify("text_set_aside")
     return redirect(url_for("staff.inbox.everything"), code=303)
 
 
-def _render_unknown_text(inbound_id: int, form: RefusableForm | None = None, status: int = 200) -> ResponseReturnValue:
-    page = unknown_senders.unknown_text_page(request_context.work(), inbound_id)
+def _render_unknown_text(
+    incoming_message_id: int, form: RefusableForm | None = None, status: int = 200
+) -> ResponseReturnValue:
+    page = unknown_senders.unknown_text_page(request_context.work(), incoming_message_id)
     filing = form if isinstance(form, AssignForm) else AssignForm(formdata=None)
     pairs = [
         ("", request_context.translator().gettext("Please choose")),

@@ -86,8 +86,8 @@ def messages_page(participant_id: int, form: RefusableForm | None = None, status
         free=form if isinstance(form, FreeTextForm) else FreeTextForm(formdata=None),
         form=form or [],
         call_form=web_forms.blank_call_form(),
-        calls=call_tasks.list_calls(work, participant_id) if has_right("see_board") else [],
-        call_task=participant_page.open_call_task(work, person, language) if has_right("see_board") else None,
+        calls=call_tasks.list_calls(work, participant_id) if has_right("see_to_do_list") else [],
+        call_task=participant_page.open_call_task(work, person, language) if has_right("see_to_do_list") else None,
         sent=participant_page.message_rows(work, person, language),
     )
     return text, status

@@ -30,10 +30,10 @@ MOST_ROWS = {"today": 10, "missed": 5, "queries": 5}
 @staff_page(
     staff_blueprint,
     "/",
-    endpoint="board",
-    right="see_board",
+    endpoint="to_do_list",
+    right="see_to_do_list",
     title=N_("To do"),
-    section="board",
+    section="to_do_list",
     menu=10,
     way_back=N_("To do"),
 )

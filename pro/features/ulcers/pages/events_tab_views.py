@@ -28,6 +28,8 @@ def show_events(staff: SignedInStaff, participant_id: int) -> ResponseReturnValu
         said=WORDS,
         plan_words_here=work.catalogue.plan_words[person.plan, language],
         alerts=alert_background.list_cases(work, person, language) if has_right("see_alert") else [],
-        events=adverse_event_log.adverse_event_rows(work, language, person.id) if has_right("see_events") else [],
+        events=adverse_event_log.adverse_event_rows(work, language, person.id)
+        if has_right("see_adverse_events")
+        else [],
         stable_marks=stable_symptoms.stable_marks(work, person, language),
     )

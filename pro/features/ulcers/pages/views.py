@@ -229,7 +229,7 @@ def _case_page(
         case=found,
         form=form,
         decision=decision,
-        rule=work.catalogue.shown_plan(person.plan).stopping,
+        rule=work.catalogue.shown_plan(person.plan).stopping_rule,
         words=work.catalogue.plan_words[person.plan, request_context.language()],
         said=WORDS,
         terms=work.catalogue.term_words.get(request_context.language(), {}),
