@@ -294,7 +294,7 @@ def test_symptoms_are_counted_by_their_newest_answers(any_clinic: Clinic, clock:
             form_session = factories.open_form_session(work, way)
             factories.save_answers(work, form_session, bleed=0, sores=4)
             # The answer that stands is the newest one.
-            factories.save_answers(work, form_session, sores=sores, dry_mouth=None)
+            factories.save_answers(work, form_session, sores=sores, swallow=None)
     found = figures(app_context)
     (period,) = found.periods
     assert (period.phase, period.first, period.n) == ("", 0, 3)
@@ -302,8 +302,8 @@ def test_symptoms_are_counted_by_their_newest_answers(any_clinic: Clinic, clock:
     assert rows["sores"] == SymptomCell(2, 3)
     assert rows["bleed"] == SymptomCell(0, 3)
     # Skipped by all: nobody answered, and that is no zero.
-    assert rows["dry_mouth"] == SymptomCell(0, 0)
-    assert rows["dry_mouth"].share is None
+    assert rows["swallow"] == SymptomCell(0, 0)
+    assert rows["swallow"].share is None
 
 
 def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Clock) -> None:
