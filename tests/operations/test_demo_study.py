@@ -257,7 +257,7 @@ def test_the_courses_reach_month_six(work):
     query = select(ExpectedForm.visit, ExpectedForm.instrument).where(ExpectedForm.received_at.is_not(None))
     served = {tuple(row) for row in work.session.execute(query)}
     # Follow-up begins with month 6, 26 weeks after the last fraction.
-    assert {("follow_up.26", "npc_checkin"), ("follow_up.26", "qlq_c30")} <= served
+    assert {("follow_up.1", "npc_checkin"), ("follow_up.1", "qlq_c30")} <= served
 
 
 def test_the_study_overview_has_figures(work):
