@@ -98,11 +98,11 @@ def test_every_tab_has_the_header_and_only_what_the_role_may_see(
         assert 'class="btn"' not in main
 
 
-def test_the_header_says_what_is_open_and_what_was_heard_last(any_clinic: Clinic, app: Flask, clock: Clock) -> None:
-    any_clinic.start().finish(odor=3)
+def test_the_header_says_what_is_open_and_what_was_heard_last(clinic: Clinic, app: Flask, clock: Clock) -> None:
+    clinic.start().finish(odor=3)
     clock.move(hours=2)
-    desk = signed_in_browser(app, any_clinic.nurse)
-    desk.open(f"/staff/participants/{any_clinic.participant_id}/records?lang=en")
+    desk = signed_in_browser(app, clinic.nurse)
+    desk.open(f"/staff/participants/{clinic.participant_id}/records?lang=en")
     strip = desk.page.partition('<dl class="strip">')[2].partition("</dl>")[0]
     assert "Urgent" in strip
     assert "<b>1</b>" in strip
@@ -137,14 +137,14 @@ def test_the_opened_form_has_answers_and_closed_scores(app: Flask, app_context: 
     assert desk.open(f"{path}&form={other}").status_code == 404, "another participant's form"
 
 
-def test_the_phase_stands_in_the_rows_of_the_to_do_list(any_clinic: Clinic, app: Flask, clock: Clock) -> None:
+def test_the_phase_stands_in_the_rows_of_the_to_do_list(clinic: Clinic, app: Flask, clock: Clock) -> None:
     clock.move(days=7)
-    record(any_clinic, DateChange("induction_day1", 0, clock.now.date() - timedelta(days=3)))
-    any_clinic.start().save(bleed=4)
-    desk: StaffBrowser = signed_in_browser(app, any_clinic.nurse)
+    record(clinic, DateChange("induction_day1", 0, clock.now.date() - timedelta(days=3)))
+    clinic.start().save(bleed=4)
+    desk: StaffBrowser = signed_in_browser(app, clinic.nurse)
     desk.open("/staff/?lang=en")
     assert '<span class="s">Induction, day 4</span>' in desk.page
-    desk.open(f"/staff/participants/{any_clinic.participant_id}?lang=en")
+    desk.open(f"/staff/participants/{clinic.participant_id}?lang=en")
     assert '<p class="stage">Induction, day 4' in desk.page
-    desk.open(f"/staff/alerts/{any_clinic.alerts()['E01'].id}?lang=en")
+    desk.open(f"/staff/alerts/{clinic.alerts()['E01'].id}?lang=en")
     assert "<b>Induction, day 4</b>" in desk.page

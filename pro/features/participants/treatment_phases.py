@@ -19,7 +19,7 @@ def read_phases(work: UnitOfWork, people: Sequence[Participant]) -> dict[int, Tr
 
     A participant of a study without a visit schedule has a phase only after the end of participation.
     """
-    anchors = _given_anchors(work, [person.id for person in people])
+    anchors = _recorded_anchors(work, [person.id for person in people])
     found = {person.id: _phase_of(work, person, anchors.get(person.id, [])) for person in people}
     return {participant_id: phase for participant_id, phase in found.items() if phase is not None}
 
@@ -29,7 +29,7 @@ def read_phase(work: UnitOfWork, participant: Participant) -> TreatmentPhase | N
     return read_phases(work, [participant]).get(participant.id)
 
 
-def _given_anchors(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[DatedAnchor]]:
+def _recorded_anchors(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[DatedAnchor]]:
     """Return participant id -> first and last recorded date of each kind.
 
     These decide the phase; the dates between them, of which a course has fifty, need not be read.

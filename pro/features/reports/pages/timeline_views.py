@@ -42,7 +42,7 @@ def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnVa
 @needs("see_answers")
 def redirect_to_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Lead from the former address of the timeline, which colleagues may have kept, to the tab."""
-    return redirect(url_for("staff.course.course", participant_id=participant_id), code=301)
+    return redirect(url_for("staff.course.course", participant_id=participant_id), code=303)
 
 
 @pages.get("/pre-dose.pdf", endpoint="card")

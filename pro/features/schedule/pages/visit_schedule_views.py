@@ -341,7 +341,7 @@ def show_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue
 @needs("see_dates")
 def redirect_to_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Lead from the former address of the expected forms, which colleagues may have kept, to the tab."""
-    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=301)
+    return redirect(url_for("staff.dates.calendar", participant_id=participant_id), code=303)
 
 
 @pages.post("/forms", endpoint="explain")
