@@ -121,7 +121,7 @@ def courses(any_clinic: Clinic, clock: Clock) -> Clinic:
         ({"find": "a-1", "phase": "radiotherapy"}, ["A-11", "A-12"]),
     ],
 )
-def test_filters_and_order(courses: Clinic, chosen: dict[str, str], expected: list[str]) -> None:
+def test_filters_and_order(courses: Clinic, chosen: dict[str, Any], expected: list[str]) -> None:
     page = listed(courses, **chosen)
     assert numbers(page) == expected
     assert page.number == len(expected), "the number is that of the filter"
