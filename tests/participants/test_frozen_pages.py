@@ -23,7 +23,7 @@ PERSON = "/staff/participants/{id}"
 # Page, button or link of a page that leads to a change, role. Each change is refused while the record is frozen.
 OFFERED = [
     (f"{PERSON}/dates", 'name="do" value="treated"', "coordinator"),
-    (f"{PERSON}/dates", ">Change<", "coordinator"),
+    (f"{PERSON}/dates", ">Change<span", "coordinator"),
     (f"{PERSON}/dates?kind=rt_fraction&number=1", 'name="do" value="take_back"', "coordinator"),
     (f"{PERSON}/dates?kind=rt_fraction&number=1", 'name="do" value="preview"', "coordinator"),
     (f"{PERSON}/forms", 'id="reason-', "coordinator"),

@@ -23,6 +23,15 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 TABS = ("", "/timeline", "/forms", "/messages", "/events", "/records")
 
 
+@pytest.fixture
+def ward(app_context: AppContext, seeded: Study) -> Clinic:
+    """Return the Chinese participant of the study whose pages are opened."""
+    staff, person = seeded.staff, seeded.chinese
+    return Clinic(
+        app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
+    )
+
+
 def record(clinic: Clinic, *changes: DateChange) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         person = participant_page.read_participant(work, clinic.participant_id)
@@ -98,11 +107,11 @@ def test_every_tab_has_the_header_and_only_what_the_role_may_see(
         assert 'class="btn"' not in main
 
 
-def test_the_header_says_what_is_open_and_what_was_heard_last(any_clinic: Clinic, app: Flask, clock: Clock) -> None:
-    any_clinic.start().finish(odor=3)
+def test_the_header_says_what_is_open_and_what_was_heard_last(ward: Clinic, app: Flask, clock: Clock) -> None:
+    ward.start().finish(odor=3)
     clock.move(hours=2)
-    desk = signed_in_browser(app, any_clinic.nurse)
-    desk.open(f"/staff/participants/{any_clinic.participant_id}/records?lang=en")
+    desk = signed_in_browser(app, ward.nurse)
+    desk.open(f"/staff/participants/{ward.participant_id}/records?lang=en")
     strip = desk.page.partition('<dl class="strip">')[2].partition("</dl>")[0]
     assert "Urgent" in strip
     assert "<b>1</b>" in strip
@@ -135,14 +144,14 @@ def test_the_opened_form_has_answers_and_closed_scores(app: Flask, app_context: 
     assert desk.open(f"{path}&form={other}").status_code == 404, "another participant's form"
 
 
-def test_the_phase_stands_in_the_rows_of_the_to_do_list(any_clinic: Clinic, app: Flask, clock: Clock) -> None:
+def test_the_phase_stands_in_the_rows_of_the_to_do_list(ward: Clinic, app: Flask, clock: Clock) -> None:
     clock.move(days=7)
-    record(any_clinic, DateChange("induction_day1", 0, clock.now.date() - timedelta(days=3)))
-    any_clinic.start().save(bleed=4)
-    desk: StaffBrowser = signed_in_browser(app, any_clinic.nurse)
+    record(ward, DateChange("induction_day1", 0, clock.now.date() - timedelta(days=3)))
+    ward.start().save(bleed=4)
+    desk: StaffBrowser = signed_in_browser(app, ward.nurse)
     desk.open("/staff/?lang=en")
     assert '<span class="s">Induction, day 4</span>' in desk.page
-    desk.open(f"/staff/participants/{any_clinic.participant_id}?lang=en")
+    desk.open(f"/staff/participants/{ward.participant_id}?lang=en")
     assert '<p class="stage">Induction, day 4' in desk.page
-    desk.open(f"/staff/alerts/{any_clinic.alerts()['E01'].id}?lang=en")
+    desk.open(f"/staff/alerts/{ward.alerts()['E01'].id}?lang=en")
     assert "<b>Induction, day 4</b>" in desk.page

@@ -62,7 +62,7 @@ def current_phase(
     ended = _end_of_participation(calendar, given, left_on, died)
     if ended is not None:
         return ended
-    days = _treated_days(calendar, given, today)
+    days = _days_of_treatment(calendar, given, today)
     begun = _begun_phases(calendar, days)
     found = _phase(calendar, days, begun, today) if begun else TreatmentPhase(BEFORE)
     return replace(found, watch=_running_watch(calendar, given, today))
@@ -88,7 +88,7 @@ def _end_of_participation(
     return None
 
 
-def _treated_days(calendar: VisitSchedule, given: Sequence[DatedAnchor], today: date) -> Days:
+def _days_of_treatment(calendar: VisitSchedule, given: Sequence[DatedAnchor], today: date) -> Days:
     """Return kind -> number -> day of what was given, with the days that the plan takes for granted.
 
     An end without a record of its own (the last fraction ends radiotherapy) counts from the day after.

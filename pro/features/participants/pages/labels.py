@@ -120,7 +120,7 @@ notices.add(
     good=True,
 )
 notices.add("enrolled", N_("Enrolled. You can send the first questionnaire below."), good=True)
-notices.add("queued", N_("The text message is being sent. See Messages below for its status."), good=True)
+notices.add("queued", N_("The text message is being sent. Its status is on the tab “Messages”."), good=True)
 notices.add("card_revoked", N_("The card has been revoked and no longer works."), good=True)
 notices.add("consent_signed", N_("Consent recorded."), good=True)
 notices.add(

@@ -56,7 +56,7 @@ class LastSymptoms:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedTreatment:
+class TreatmentLine:
     """One kind of treatment date. ``number`` of ``most`` was given last, on ``on``; None if only the next is known.
 
     ``next_on``: the next date; ``next_planned``: staff planned it, so that it is not only projected.
@@ -85,7 +85,7 @@ class ParticipantOverview:
 
     symptoms: LastSymptoms | None
     scores: ScoreTrends | None
-    treatment: tuple[ReceivedTreatment, ...]
+    treatment: tuple[TreatmentLine, ...]
     stable: tuple[StableItem, ...]
     counts: ComplianceCounts
     weight: LastWeight | None
@@ -145,24 +145,24 @@ def _first_scales(trends: Sequence[ScoreTrends]) -> ScoreTrends | None:
     return None
 
 
-def _treatment(work: UnitOfWork, participant: Participant, language: str) -> tuple[ReceivedTreatment, ...]:
+def _treatment(work: UnitOfWork, participant: Participant, language: str) -> tuple[TreatmentLine, ...]:
     """Return the kinds of treatment dates of which one is recorded or expected next."""
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.visit_schedule is None:
         return ()
     dates = visit_schedule.read_treatment_dates(work, participant, language)
     kinds = [kind for kind in dates.group(TREATMENT) if kind.plannable]
-    found = [_received_treatments(kind, participant.is_active) for kind in kinds]
+    found = [_treatment_line(kind, participant.is_active) for kind in kinds]
     return tuple(one for one in found if one.on or one.next_on)
 
 
-def _received_treatments(kind: DateKind, is_active: bool) -> ReceivedTreatment:
+def _treatment_line(kind: DateKind, is_active: bool) -> TreatmentLine:
     past = [day for day in kind.recorded if not day.planned]
     last = max(past, key=lambda day: (day.on, day.number), default=None)
     coming = [(day.on, True) for day in kind.recorded if day.planned] + [(on, False) for _number, on in kind.coming]
     later = [one for one in coming if last is None or one[0] > last.on] if is_active else []
     next_on, is_planned = min(later, default=(None, False))
-    return ReceivedTreatment(
+    return TreatmentLine(
         kind.title, last.number if last else 0, kind.most, last.on if last else None, next_on, is_planned
     )
 
