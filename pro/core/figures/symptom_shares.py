@@ -49,7 +49,7 @@ class SymptomCell:
 
 
 @dataclass(frozen=True, slots=True)
-class SymptomRow:
+class SymptomShareRow:
     """One symptom over all periods."""
 
     item: str
@@ -97,7 +97,7 @@ def period_of(on: date, starts: Mapping[str, date], phases: Sequence[str]) -> Pe
 
 def symptom_rows(
     items: Sequence[Item], answers: Iterable[tuple[int, Period, str, object]], phases: Sequence[str]
-) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomRow, ...]]:
+) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomShareRow, ...]]:
     """Return the columns and one row for each of ``items``.
 
     ``answers``: (participant, period, item, code).
@@ -117,5 +117,5 @@ def symptom_rows(
     rows = []
     for item in items:
         found = [worst.get((period, item.id), {}) for period in periods]
-        rows.append(SymptomRow(item.id, tuple(SymptomCell(sum(one.values()), len(one)) for one in found)))
+        rows.append(SymptomShareRow(item.id, tuple(SymptomCell(sum(one.values()), len(one)) for one in found)))
     return columns, tuple(rows)
