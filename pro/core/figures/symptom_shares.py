@@ -62,7 +62,7 @@ class SymptomShareRow:
 
 
 def symptom_items(instrument: Instrument) -> tuple[Item, ...]:
-    """Return the items with at least three ordered categories that everybody is asked.
+    """Return the items with at least three ordered categories that are asked on every form.
 
     Follow-up questions are left out: only those with the symptom are asked them.
     """
