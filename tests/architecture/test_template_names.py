@@ -15,6 +15,9 @@ BUILT_IN = {"caller", "super"}
 GIVEN = {
     *("answered_while_frozen", "carried", "change_words", "class_words", "day", "freeze_of", "instrument_title"),
     *("lasted", "may", "rule_sentence", "since", "texts_to_read", "title", "trend", "typed"),
+    # Visits, several forms at once, sent messages, study overview.
+    *("cell_words", "form_title", "group_name", "head", "link", "phase_shown", "visit_name"),
+    *("groups_of", "limit_shown", "period_shown", "phase_of", "shade"),
 }
 
 

@@ -28,7 +28,7 @@ from pro.core.figures.study_figures import (
     score_points,
     visit_rows,
 )
-from pro.core.figures.symptom_shares import SymptomCell, SymptomPeriod, SymptomShares
+from pro.core.figures.symptom_shares import SymptomCell, SymptomPeriod, SymptomShareRow
 from pro.exports import study_chart
 
 VALUES = st.lists(st.integers(0, 100), min_size=2, max_size=60)
@@ -128,7 +128,7 @@ def test_what_is_kept_is_read_as_it_was() -> None:
         levels=level_rows([("U09", 2, 0, 4)], 1),
         responses=(ResponseTimes(2, "contact", 1440, 1, 25.0, 1, 1, (25,)),),
         periods=(SymptomPeriod("radiotherapy", 1, 1, 3),),
-        symptoms=(SymptomShares("sores", (SymptomCell(1, 3),)),),
+        symptoms=(SymptomShareRow("sores", (SymptomCell(1, 3),)),),
         ulcers=UlcerFigures(1, 2, 3),
     )
     assert figures_from_json(json.loads(json.dumps(figures_to_json(figures)))) == figures

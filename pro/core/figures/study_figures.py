@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pro.core.figures.response_times import ResponseTimes
-from pro.core.figures.symptom_shares import SymptomCell, SymptomPeriod, SymptomShares
+from pro.core.figures.symptom_shares import SymptomCell, SymptomPeriod, SymptomShareRow
 from pro.core.rule_language.level import Level
 
 WEEKS = 12
@@ -154,7 +154,7 @@ class Figures:
     levels: tuple[LevelRow, ...] = ()
     responses: tuple[ResponseTimes, ...] = ()
     periods: tuple[SymptomPeriod, ...] = ()
-    symptoms: tuple[SymptomShares, ...] = ()
+    symptoms: tuple[SymptomShareRow, ...] = ()
     ulcers: UlcerFigures | None = None
 
 
@@ -341,7 +341,7 @@ def figures_from_json(stored: Mapping[str, Any]) -> Figures:
         responses=tuple(ResponseTimes(**(row | {"dots": tuple(row["dots"])})) for row in stored["responses"]),
         periods=tuple(SymptomPeriod(**row) for row in stored["periods"]),
         symptoms=tuple(
-            SymptomShares(row["item"], tuple(SymptomCell(**cell) for cell in row["cells"]))
+            SymptomShareRow(row["item"], tuple(SymptomCell(**cell) for cell in row["cells"]))
             for row in stored["symptoms"]
         ),
         ulcers=UlcerFigures(**stored["ulcers"]) if stored["ulcers"] is not None else None,

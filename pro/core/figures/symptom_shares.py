@@ -49,7 +49,7 @@ class SymptomCell:
 
 
 @dataclass(frozen=True, slots=True)
-class SymptomShares:
+class SymptomShareRow:
     """One symptom over all periods."""
 
     item: str
@@ -62,7 +62,7 @@ class SymptomShares:
 
 
 def symptom_items(instrument: Instrument) -> tuple[Item, ...]:
-    """Return the items with at least three ordered categories that everybody is asked.
+    """Return the items with at least three ordered categories that are asked on every form.
 
     Follow-up questions are left out: only those with the symptom are asked them.
     """
@@ -97,7 +97,7 @@ def period_of(on: date, starts: Mapping[str, date], phases: Sequence[str]) -> Pe
 
 def symptom_rows(
     items: Sequence[Item], answers: Iterable[tuple[int, Period, str, object]], phases: Sequence[str]
-) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomShares, ...]]:
+) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomShareRow, ...]]:
     """Return the columns and one row for each of ``items``.
 
     ``answers``: (participant, period, item, code).
@@ -117,5 +117,5 @@ def symptom_rows(
     rows = []
     for item in items:
         found = [worst.get((period, item.id), {}) for period in periods]
-        rows.append(SymptomShares(item.id, tuple(SymptomCell(sum(one.values()), len(one)) for one in found)))
+        rows.append(SymptomShareRow(item.id, tuple(SymptomCell(sum(one.values()), len(one)) for one in found)))
     return columns, tuple(rows)

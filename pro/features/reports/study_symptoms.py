@@ -13,7 +13,7 @@ from pro.app_context import UnitOfWork
 from pro.core.figures import response_times, symptom_shares
 from pro.core.figures.response_times import ResponseTimes
 from pro.core.figures.study_figures import UlcerFigures
-from pro.core.figures.symptom_shares import Period, SymptomPeriod, SymptomShares
+from pro.core.figures.symptom_shares import Period, SymptomPeriod, SymptomShareRow
 from pro.core.rule_language.level import Level
 from pro.core.schedule import visit_columns
 from pro.core.study_plan import StudyPlan
@@ -28,7 +28,7 @@ ACKNOWLEDGE_EMERGENCY, CONTACT_URGENT = timedelta(minutes=30), timedelta(hours=2
 
 def read_symptoms(
     work: UnitOfWork, plan: StudyPlan, excluded: Sequence[int]
-) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomShares, ...]]:
+) -> tuple[tuple[SymptomPeriod, ...], tuple[SymptomShareRow, ...]]:
     """Return the shares of the check-in's symptoms by period, in three queries."""
     calendar = plan.visit_schedule
     if calendar is None or not plan.checkin:
@@ -104,7 +104,7 @@ def _form_periods(
 def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTimes, ...]:
     """Return the response times of emergencies and urgent alerts, in one query; a case counts once for each level.
 
-    All alerts of one source are one case. Calls that reached nobody are no contact.
+    All alerts of one source are one case. Unanswered calls and wrong numbers are no contact.
     """
     reached = (
         select(func.min(PhoneCall.at))

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from pro.core.figures import study_figures as shapes
 from pro.core.figures.response_times import ResponseTimes
 from pro.core.figures.study_figures import Figures, ScorePoint, VisitRow
-from pro.core.figures.symptom_shares import SymptomPeriod, SymptomShares
+from pro.core.figures.symptom_shares import SymptomPeriod, SymptomShareRow
 from pro.core.questionnaire import clinical_importance
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.schedule import visit_columns
@@ -187,7 +187,7 @@ def _shade(share: float | None) -> int:
     return sum(round(100 * share) >= bound for bound in SHADES) if share is not None else 0
 
 
-def _first_symptoms(rows: Sequence[SymptomShares]) -> tuple[list[SymptomShares], list[SymptomShares]]:
+def _first_symptoms(rows: Sequence[SymptomShareRow]) -> tuple[list[SymptomShareRow], list[SymptomShareRow]]:
     """Return the symptoms with the highest shares in the order of the check-in, and the others."""
     ranked = sorted(rows, key=lambda row: -row.highest)[:SYMPTOMS_SHOWN]
     chosen = {row.item for row in ranked if row.highest}
