@@ -37,7 +37,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
 ) -> None:
     number = number_on(new_participant().opens_the_link())
     who = person(live_site, number)
-    here = nurse("nurse", **DESK).opens(f"{live_site.url}/staff/participants/{who}?lang=en")
+    here = nurse("nurse", **DESK).opens(f"{live_site.url}/staff/participants/{who}/forms?lang=en")
     here.page.locator("#enter a", has_text="Phone interview").first.click()
     page = here.page
     page.locator("input[name=answered_by][value=self]").check()
