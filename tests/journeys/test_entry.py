@@ -118,8 +118,9 @@ def test_a_proxys_answers_are_kept_and_not_scored(
     assert found is not None
     number = found[0]
     me.starts("proxy").answers_the_rest({"Q8": 4}).sends()
-    here = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{person(live_site, number)}")
-    expect(here.page.locator("main")).to_contain_text("Proxy-reported: not scored.")
+    here = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{person(live_site, number)}/forms")
+    here.page.locator("a[href*='form=']").first.click()
+    expect(here.page.locator("article")).to_contain_text("Proxy-reported: not scored.")
     with transaction(live_site.app_context.engine) as session:
         form = session.scalars(select(Assessment).where(Assessment.answered_by == "proxy")).one()
         assert session.scalars(select(Score).where(Score.assessment_id == form.id)).all() == []
