@@ -82,7 +82,7 @@ def test_an_alert_is_called_about_assessed_and_closed(
     assert "Admitted to hospital" in desk.page
     assert "Not serious, because: a planned night" in desk.page
     assert 'value="close"' not in desk.page
-    for page in ("/staff/events", "/staff/events/1", "/staff/events/discordance", "/staff/participants/1"):
+    for page in ("/staff/events", "/staff/events/1", "/staff/events/discordance", "/staff/participants/1/events"):
         assert desk.open(page).status_code == 200
         assert "Epistaxis" in desk.page or page.endswith("discordance")
 
