@@ -189,7 +189,7 @@ def test_roles_with_access_to_answers_see_it_without_identities(
 def test_the_administrator_sees_neither(app: Flask, full_study: Study, path: str) -> None:
     desk = signed_in_browser(app, full_study.staff["administrator"])
     assert desk.open(path).status_code == 403
-    assert desk.open(path.replace("course", "pre-dose.pdf")).status_code == 403
+    assert desk.open(path.replace("timeline", "pre-dose.pdf")).status_code == 403
 
 
 def test_a_participant_without_anything_has_a_page_that_says_so(app: Flask, seeded: Study, path: str) -> None:
@@ -257,7 +257,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
 ) -> None:
     longest(app_context, full_study)
     desk = signed_in_browser(app, full_study.staff["coordinator"])
-    answer = desk.client.get(f"{path.replace('course', 'pre-dose.pdf')}?lang={language}")
+    answer = desk.client.get(f"{path.replace('timeline', 'pre-dose.pdf')}?lang={language}")
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     assert "attachment" in answer.headers["Content-Disposition"]
     assert answer.headers["Cache-Control"] == "no-store"
@@ -283,7 +283,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
 def test_that_it_was_drawn_is_recorded(app: Flask, app_context: AppContext, full_study: Study, path: str) -> None:
     desk = signed_in_browser(app, full_study.staff["monitor"])
     assert desk.open(path).status_code == 200
-    answer = desk.client.get(path.replace("course", "pre-dose.pdf"))
+    answer = desk.client.get(path.replace("timeline", "pre-dose.pdf"))
     assert answer.status_code == 200
     with form_browser.unit_of_work(app_context) as work:
         actions = [row[0] for row in work.session.connection().exec_driver_sql("select action from event order by id")]
@@ -298,7 +298,7 @@ def test_a_study_without_a_sheet_offers_none(app: Flask, app_context: AppContext
     desk = signed_in_browser(app, full_study.staff["coordinator"])
     desk.open(path)
     assert "pre-dose.pdf" not in desk.page
-    assert desk.open(path.replace("course", "pre-dose.pdf")).status_code == 404
+    assert desk.open(path.replace("timeline", "pre-dose.pdf")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     desk = signed_in_browser(app, full_study.staff["coordinator"])
-    answer = desk.open(f"{path.replace('course', 'pre-dose.pdf')}?lang={language}")
+    answer = desk.open(f"{path.replace('timeline', 'pre-dose.pdf')}?lang={language}")
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert words in desk.page
     assert "libpango" not in desk.page
