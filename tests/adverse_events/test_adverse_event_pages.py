@@ -86,7 +86,7 @@ def test_an_alert_is_called_about_assessed_and_closed(
         "/staff/adverse-events",
         "/staff/adverse-events/1",
         "/staff/adverse-events/discordance",
-        "/staff/participants/1",
+        "/staff/participants/1/events",
     ):
         assert desk.open(page).status_code == 200
         assert "Epistaxis" in desk.page or page.endswith("discordance")

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2] / "templates"
 BUILT_IN = {"caller", "super"}
 # Given by render_template to single templates.
 GIVEN = {
-    *("answered_while_frozen", "carried", "change_words", "class_words", "day", "freeze_of", "instrument_title"),
+    *("answered_while_frozen", "carried", "change_words", "class_words", "day", "freeze_of", "header_of"),
+    *("instrument_title", "shown_plan"),
     *("lasted", "may", "rule_sentence", "since", "texts_to_read", "title", "trend", "typed"),
     # Visits, several forms at once, sent messages, study overview.
     *("cell_words", "form_title", "group_name", "head", "link", "phase_shown", "visit_name"),

@@ -104,6 +104,8 @@ def test_a_quiet_interview_leads_back_to_the_participant(
     assert answer.location == f"/staff/participants/{seeded.chinese.id}/forms"
     desk.open(answer.location)
     assert "The interview has been saved and evaluated." in desk.page
+    (opened, *_older) = re.findall(r"/forms\?form=(\d+)", desk.page)
+    desk.open(f"{answer.location}?form={opened}")
     assert "entered by Coordinator" in desk.page
 
 
@@ -263,7 +265,7 @@ def test_a_proxy_starts_on_the_phone_and_is_not_scored(
         here = factories.open_form_session(work, seeded.chinese.qlq, answered_by="self")
         assert isinstance(here, form_access.FormSession)
         answer_service.submit_form(work, here, "zh_Hans")
-    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    desk.open(f"/staff/participants/{seeded.chinese.id}/forms?form={seeded.chinese.qlq.assessment_id}")
     assert "Proxy-reported: not scored." in desk.page
     assert "answered by someone else on the participant’s behalf" in desk.page
     assert "Scores, 0 to 100" not in desk.page

@@ -70,7 +70,7 @@ def test_a_card_from_the_desk_to_the_answer(
     for _turn in range(5):
         types(finder, WRONG)
     expect(finder.locator("h1")).to_have_text("这张卡锁住了")
-    at_desk.opens(f"{live_site.url}/staff/participants/{participant_id}")
+    at_desk.opens(f"{live_site.url}/staff/participants/{participant_id}/records")
     expect(at_desk.page.locator("#card")).to_contain_text("Locked after five wrong PINs")
 
     newer = makes_a_card(at_desk, participant_id)

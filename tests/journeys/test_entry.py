@@ -37,7 +37,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
 ) -> None:
     number = number_on(new_participant().opens_the_link())
     who = person(live_site, number)
-    here = nurse("nurse", **DESK).opens(f"{live_site.url}/staff/participants/{who}?lang=en")
+    here = nurse("nurse", **DESK).opens(f"{live_site.url}/staff/participants/{who}/forms?lang=en")
     here.page.locator("#enter a", has_text="Phone interview").first.click()
     page = here.page
     page.locator("input[name=answered_by][value=self]").check()
@@ -118,8 +118,9 @@ def test_a_proxys_answers_are_kept_and_not_scored(
     assert found is not None
     number = found[0]
     me.starts("proxy").answers_the_rest({"Q8": 4}).sends()
-    here = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{person(live_site, number)}")
-    expect(here.page.locator("main")).to_contain_text("Proxy-reported: not scored.")
+    here = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{person(live_site, number)}/forms")
+    here.page.locator("a[href*='form=']").first.click()
+    expect(here.page.locator("article")).to_contain_text("Proxy-reported: not scored.")
     with transaction(live_site.app_context.engine) as session:
         form = session.scalars(select(Assessment).where(Assessment.answered_by == "proxy")).one()
         assert session.scalars(select(Score).where(Score.assessment_id == form.id)).all() == []

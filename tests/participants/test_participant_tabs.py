@@ -107,6 +107,14 @@ def test_every_tab_has_the_header_and_only_what_the_role_may_see(
         assert 'class="btn"' not in main
 
 
+@pytest.mark.parametrize("tab", TABS)
+def test_opening_a_tab_is_recorded_once(ward: Clinic, app: Flask, tab: str) -> None:
+    desk = signed_in_browser(app, ward.coordinator)
+    assert desk.open(f"/staff/participants/{ward.participant_id}{tab}").status_code == 200
+    assert len(ward.events("participant.seen")) == 1
+    assert len(ward.events("participant.phone_seen")) >= 1, "the header shows the phone"
+
+
 def test_the_header_says_what_is_open_and_what_was_heard_last(ward: Clinic, app: Flask, clock: Clock) -> None:
     ward.start().finish(odor=3)
     clock.move(hours=2)

@@ -70,9 +70,12 @@ def messages_page(participant_id: int, form: RefusableForm | None = None, status
     """
     page_guard.show_as_page(PAGES["staff.messages.show"])
     work, language = request_context.work(), request_context.language()
-    person = participant_tabs.open_participant(participant_id)
+    person = participant_page.read_participant(work, participant_id)
     page = None
-    if has_right("see_inbox"):
+    if not has_right("see_inbox"):
+        participant_tabs.open_participant(participant_id)
+    else:
+        # This records that the record was seen.
         everything = request.args.get("show") == "everything"
         page = conversations.read_conversation(work, participant_id, language, everything=everything)
     fixed = form if isinstance(form, FixedTextForm) else FixedTextForm(formdata=None)
