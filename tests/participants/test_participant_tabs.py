@@ -115,6 +115,14 @@ def test_opening_a_tab_is_recorded_once(ward: Clinic, app: Flask, tab: str) -> N
     assert len(ward.events("participant.phone_seen")) >= 1, "the header shows the phone"
 
 
+def test_the_summary_before_a_dose_is_within_reach_of_every_tab(app: Flask, seeded: Study) -> None:
+    desk = signed_in_browser(app, seeded.staff["nurse"])
+    path = f"/staff/participants/{seeded.english.id}"
+    for tab in TABS:
+        desk.open(f"{path}{tab}?lang=en")
+        assert f"{path}/pre-dose.pdf" in desk.page, tab
+
+
 def test_the_header_says_what_is_open_and_what_was_heard_last(ward: Clinic, app: Flask, clock: Clock) -> None:
     ward.start().finish(odor=3)
     clock.move(hours=2)

@@ -384,6 +384,40 @@ def test_todays_fraction_is_undone(app_context: AppContext, seeded: Study, path:
         assert len(list(found)) == 1
 
 
+def test_undo_restores_the_planned_date_that_the_record_replaced(
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+) -> None:
+    in_radiotherapy(app_context, seeded, clock)
+    friday = clock.now.date() + timedelta(days=3)
+    recorded(app_context, seeded, DateChange("rt_fraction", 3, friday, planned=True))
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    planned = windows(app_context, seeded)
+    desk.open(path)
+    if desk.post(path, do="treated", **_button(desk)).status_code == 200:
+        confirms(desk, path)
+    assert standing(app_context, seeded)["rt_fraction", 3] == (clock.now.date(), False)
+    desk.open(path)
+    if desk.post(path, do="undo", kind="rt_fraction", number="3").status_code == 200:
+        confirms(desk, path)
+    assert standing(app_context, seeded)["rt_fraction", 3] == (friday, True)
+    assert windows(app_context, seeded) == planned
+
+
+def test_the_date_that_was_typed_is_the_one_that_the_next_page_has(
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+) -> None:
+    in_radiotherapy(app_context, seeded, clock)
+    friday = clock.now.date() + timedelta(days=3)
+    recorded(app_context, seeded, DateChange("rt_fraction", 3, friday, planned=True))
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    typed = friday + timedelta(days=3)
+    desk.open(f"{path}?kind=rt_fraction&number=3&on={typed}&lang=en")
+    form = desk.page.partition('name="on"')[2][:200] + desk.page.partition('name="on"')[0][-200:]
+    assert str(typed) in form
+    assert str(friday) not in form
+    assert not re.search(r'name="basis"[^>]* checked', desk.page), "what the other day is must be said"
+
+
 def test_a_fraction_of_an_earlier_day_has_no_undo(
     app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:

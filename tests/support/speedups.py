@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
+from jinja2 import StrictUndefined
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Dialect, Engine, event
 from werkzeug.routing import Rule
@@ -97,7 +98,7 @@ def speed_up(catalogue: Catalogue, catalogs: Catalogs, root: Path) -> Iterator[N
         patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         patch.setattr(app, "read_data", data_once)
         patch.setattr(i18n, "read_catalogs", words_once)
-        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates()})
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates(), "undefined": StrictUndefined})
         patch.setattr(db, "make_engine", SharedStatements(db.make_engine).make_engine)
         patch.setattr(Rule, "_compile_builder", lambda rule, append_unknown=True: routes.of(rule, append_unknown))
         yield

@@ -53,7 +53,7 @@ NAMED_GROUPS: Mapping[str, tuple[str, ...]] = {
         "participant.pre_dose_drawn",
         "participant.seen",
         "staff.code_failed",
-        "staff.password_given",
+        "staff.password_correct",
         "staff.sign_in_failed",
         "staff.signed_in",
         "staff.signed_out",

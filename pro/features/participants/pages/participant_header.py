@@ -10,7 +10,6 @@ from flask import url_for
 from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
-from pro.core.rule_language.level import Level
 from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.features.accounts import staff_accounts
 from pro.features.alerts import alert_list, message_reading
@@ -51,10 +50,10 @@ class LastContact:
 class ParticipantHeader:
     """The facts that stand on every tab.
 
-    ``status``: as ``participant_list.ParticipantRow.status``. ``cases``: open alerts, the most urgent first; ``level``
-    and ``since``: the highest level of all, and when the oldest was raised. ``visit``: the open form that closes first,
-    else the next one. ``daily``: the treatment of every working day; None outside of it. ``helper``: how the last form
-    was answered. ``primary``: key of ``ACTIONS`` that comes first, "" if none applies.
+    ``status``: as ``participant_list.ParticipantRow.status``. ``cases``: open alerts, unacknowledged ones first;
+    ``own``: the first that is unacknowledged or the reader's; ``loudest``: one of the highest level. ``since``: when
+    the oldest was raised. ``visit``: the open form that closes first, else the next one. ``daily``: the treatment of
+    every working day; None outside of it. ``helper``: how the last form was answered. ``primary``: key of ``ACTIONS`` that comes first, "" if none applies.
     """
 
     id: int
@@ -65,7 +64,8 @@ class ParticipantHeader:
     is_frozen: bool
     phase: TreatmentPhase | None
     cases: list[AlertCase]
-    level: Level
+    own: AlertCase | None
+    loudest: AlertCase | None
     since: datetime | None
     visit: ExpectedFormLine | None
     contact: LastContact
@@ -97,8 +97,9 @@ def read_header(work: UnitOfWork, participant: Participant, language: str) -> Pa
     phase = treatment_phases.read_phase(work, participant)
     # During an ulcer the investigator decides whether radiotherapy goes on: the page does not ask for a fraction.
     is_treated = daily is not None and not daily.given and not daily.rest and not (phase and phase.watch)
+    own = next((case for case in cases if case.acknowledged_by is None or case.owner_id == work.actor.id), None)
     applies = {
-        "alert": any(case.acknowledged_by is None or case.owner_id == work.actor.id for case in cases),
+        "alert": own is not None,
         "call_overdue": task is not None and task.due_at <= work.now,
         "text": unread > 0,
         "treatment": is_treated and not frozen,
@@ -114,7 +115,8 @@ def read_header(work: UnitOfWork, participant: Participant, language: str) -> Pa
         is_frozen=frozen,
         phase=phase,
         cases=cases,
-        level=max((case.level for case in cases), default=Level.NONE),
+        own=own,
+        loudest=max(cases, key=lambda case: case.level, default=None),
         since=min((case.raised_at for case in cases), default=None),
         visit=min(awaited, key=lambda line: line.expected.closes_at) if awaited else next(iter(coming), None),
         contact=_last_contact(work, participant.id),
@@ -135,9 +137,8 @@ def choose_action(applies: Mapping[str, bool], role: str) -> str:
 
 def action_url(header: ParticipantHeader, action: str) -> str:
     """Return the address at which ``action`` is done; "" for none."""
-    if action == "alert":
-        # Unacknowledged cases come first.
-        return url_for("staff.alert", alert_id=header.cases[0].alert_id)
+    if action == "alert" and header.own is not None:
+        return url_for("staff.alert", alert_id=header.own.alert_id)
     if action == "call_overdue" and header.task is not None:
         return url_for("staff.tasks.one", call_task_id=header.task.id)
     endpoints = {

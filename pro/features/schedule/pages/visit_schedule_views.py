@@ -118,8 +118,12 @@ def _date_form(kind: DateKind) -> TreatmentDateForm:
     typed = request.args.get("number", "")
     number = int(typed) if typed.isdecimal() and len(typed) < 5 else kind.next_number
     known = kind.day(number)
+    asked = _day_from_query()
     basis = ("planned" if known.planned else "actual") if known else ("" if kind.plannable else "actual")
-    form = TreatmentDateForm(formdata=None, kind=kind.id, on=known.on if known else _day_from_query(), basis=basis)
+    if known is not None and asked not in (None, known.on):
+        # Another day than the known one was typed on the page before: what it is must be said.
+        basis = "" if kind.plannable else "actual"
+    form = TreatmentDateForm(formdata=None, kind=kind.id, on=asked or (known.on if known else None), basis=basis)
     form.number.data = str(number) if kind.most else ""
     return form
 
@@ -220,19 +224,23 @@ def _record_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kin
 
 
 def _undo_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> ResponseReturnValue:
-    """Remove today's treatment if it was recorded today; show the preview if a visit moves."""
+    """Restore what stood before today's record of a treatment: a planned date or none.
+
+    Show the preview if a visit moves.
+    """
     known = kind.day(form.digits)
     if known is None or known.planned or known.on != dates_request.treatment_dates.today:
         notify("undone_before")
         return _redirect_to_dates(dates_request)
-    wish = DateChange(kind.id, known.number, None)
-    form.take_back.data, form.reason.data, form.on.data = "1", dates_page.UNDONE, None
+    before = next((day for day in kind.history if (day.number, day.until) == (known.number, known.at)), None)
+    wish = DateChange(kind.id, known.number, before.on if before else None, planned=before is not None)
+    reason = (before.reason if before else "") or dates_page.UNDONE
+    form.take_back.data, form.reason.data, form.on.data = "" if before else "1", reason, wish.on
+    form.basis.data = "planned" if before else form.basis.data
     found = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish])
     if found.problems or not found.diff.is_empty:
         return _preview_page(dates_request, form, wish, found)
-    schedule_service.set_anchors(
-        request_context.work(), dates_request.person, [wish], reason=dates_page.UNDONE, seen=found.digest
-    )
+    schedule_service.set_anchors(request_context.work(), dates_request.person, [wish], reason=reason, seen=found.digest)
     notify("undone", what=dates_request.date_name(wish))
     return _redirect_to_dates(dates_request)
 
