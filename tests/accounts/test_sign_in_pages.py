@@ -210,8 +210,10 @@ def test_the_phone_is_shown_only_with_the_right(role: str, app: Flask, app_conte
         shown = phone in desk.page or "138 0013 8000" in desk.page
         named = path in (
             "/staff/alerts/{alert}",
-            "/staff/participants/{person}/messages",
-            "/staff/participants/{person}",
+            # The header of every tab has it.
+            *(f"/staff/participants/{{person}}{tab}" for tab in ("", "/timeline", "/forms", "/messages", "/events")),
+            "/staff/participants/{person}/records",
+            "/staff/ulcers/{person}",
             "/staff/participants/{person}/calls",
             "/staff/participants/{person}/details",
         )
