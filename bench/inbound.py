@@ -150,7 +150,7 @@ def count_lost_texts(site: Site, texts: dict[str, SampleText]) -> int:
     with transaction(site.app_context.engine) as session:
         rows = {row.provider_id: row for row in session.scalars(select(IncomingMessage))}
         replies = set(session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.like("reply:%"))))
-        alerts = set(session.scalars(select(Alert.source).where(Alert.rule == "TEXT")))
+        alerts = set(session.scalars(select(Alert.incoming_message_id).where(Alert.rule == "TEXT")))
         safety = session.scalar(select(func.count()).where(Message.template == "safety")) or 0
         answers = session.scalar(select(func.count()).select_from(Answer)) or 0
     wrong = 0
@@ -159,7 +159,7 @@ def count_lost_texts(site: Site, texts: dict[str, SampleText]) -> int:
         if row is None:
             wrong += 1
             continue
-        red = not said.red or (row.level >= Level.URGENT and f"inbound:{row.id}" in alerts)
+        red = not said.red or (row.level >= Level.URGENT and row.id in alerts)
         wrong += not (row.kind == said.what and red and f"reply:{row.id}" in replies)
     with_red_flags = {row.participant_id for sid, row in rows.items() if sid in texts and texts[sid].red}
     # At most one safety message an hour goes to a number. Each recognised answer is a row of its table.

@@ -47,7 +47,7 @@ def main() -> None:
         desk.fill("input[name=email]", "nurse@example.org")
         desk.fill("input[name=password]", factories.PASSWORD)
         desk.locator("main form button.btn").click()
-        desk.wait_for_selector(".rows")
+        desk.wait_for_selector("main .list")
         shots.append(desk.screenshot())
         sheet = browser.new_page(viewport={"width": 1266, "height": 808})
         sheet.set_content(FRAME.format("".join(IMAGE.format(base64.b64encode(shot).decode()) for shot in shots)))

@@ -93,9 +93,9 @@ SELECT n + 100000, i.item, 'given', '1', 'asked', 'zh_Hans', 'web', 'self', :pas
 FROM {answered}, (VALUES {items}) AS i (item) WHERE n % 17 <> 0
 """
 ALERTS = """
-INSERT INTO alert (participant_id, assessment_id, source, rule, level, lowered, suspects, basis, plan_version, inputs,
+INSERT INTO alert (participant_id, assessment_id, source, rule, occurrence, level, lowered, suspects, basis, plan_version, inputs,
                    unresolved, advice, raised_at, acknowledged_at, acknowledged_by, closed_at, disposition)
-SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100000), 'U' || (10 + n % 9), 1 + n % 3,
+SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100000), 'U' || (10 + n % 9), 1, 1 + n % 3,
        false, '', 'E', '1', '{{}}', '[]', '', {raised}, CASE WHEN n > :open / 2 THEN :past END,
        CASE WHEN n > :open / 2 THEN 1 END, CASE WHEN n > :open THEN :past END, ''
 FROM {alerts}
@@ -106,16 +106,17 @@ SELECT 'bench:' || n, n + 1000, 'call_missed', :past, :past, '' FROM {tasks}
 """
 FAILED = """
 INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
-                     participant_id, queued_at, next_try_at, tries, failed_at, failure, repeat)
-SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never'
+                     participant_id, queued_at, next_try_at, tries, failed_at, failure, repeat, case_key)
+SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never',
+       ''
 FROM {tasks}
 """
 # Messages sent long ago, which the to-do list must not read.
 SENT = """
 INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
-                     participant_id, queued_at, next_try_at, tries, sent_at, failure, repeat)
+                     participant_id, queued_at, next_try_at, tries, sent_at, failure, repeat, case_key)
 SELECT 'sent:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', (n - 1) / 20 + 1001, :past, :past, 1, :past, '',
-       CASE WHEN n % 10 = 0 THEN 'prefer_duplicate' ELSE 'prefer_silence' END
+       CASE WHEN n % 10 = 0 THEN 'prefer_duplicate' ELSE 'prefer_silence' END, ''
 FROM {sent}
 """
 

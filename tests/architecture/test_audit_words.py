@@ -6,7 +6,7 @@ import ast
 import re
 from functools import cache
 
-from pro.features.audit.pages.labels import KIND_WORDS, KINDS, SENTENCES
+from pro.features.audit.pages.labels import FACTS, KIND_WORDS, KINDS, SENTENCES
 from tests.support.source_files import MODULES, nodes_of, place, tree_of
 
 ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
@@ -44,6 +44,31 @@ def named(name: str, function: Function, tree: ast.Module) -> set[str]:
     return found
 
 
+def fact_names(call: ast.Call) -> set[str]:
+    """Return the keys that a call writes down in ``old`` and ``new`` dictionaries."""
+    return {
+        key.value
+        for argument in call.keywords
+        if argument.arg in ("old", "new")
+        for part in ast.walk(argument.value)
+        if isinstance(part, ast.Dict)
+        for key in part.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+
+
+@cache
+def recorded_facts() -> dict[str, str]:
+    """Return the name of every fact that is recorded -> a place; names that are made at run time are not in it."""
+    return {
+        name: place(path, node.lineno)
+        for path in MODULES.values()
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record"
+        for name in fact_names(node)
+    }
+
+
 @cache
 def recorded() -> tuple[tuple[str, frozenset[str]], ...]:
     """Return (place, possible actions) of every ``work.record(...)`` and ``request_context.work().record(...)``."""
@@ -72,6 +97,11 @@ def test_every_action_has_a_sentence() -> None:
 
 def test_every_sentence_has_an_action() -> None:
     assert set(SENTENCES) - {action for _where, actions in recorded() for action in actions} == set()
+
+
+def test_every_fact_has_a_name() -> None:
+    missing = {name: where for name, where in recorded_facts().items() if name not in FACTS}
+    assert missing == {}, "give it a name in pro/features/audit/pages/labels.py"
 
 
 def test_every_action_can_be_picked_by_one_kind() -> None:

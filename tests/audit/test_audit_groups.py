@@ -206,7 +206,7 @@ def test_the_first_line_is_the_state_of_the_chain(app: Flask, app_context: AppCo
     desk.open(f"{PATH}?lang=en")
     assert "The hash chain is intact up to position" in desk.page
     with app_context.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TRIGGER event_stays_update")
+        connection.exec_driver_sql("DROP TRIGGER audit_entry_stays_update")
         connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
     desk.open(f"{PATH}?lang=en")

@@ -5,6 +5,7 @@ Covered: password hashing, reading the data files and translations, compiling te
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from jinja2 import StrictUndefined
+from jinja2 import Undefined, UndefinedError
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Dialect, Engine, event
 from werkzeug.routing import Rule
@@ -25,6 +26,19 @@ from pro.catalogue import Catalogue
 from pro.config import Config
 from pro.features.accounts import passwords
 from pro.i18n import Catalogs
+
+
+class KnownAttributes(Undefined):
+    """Refuse an attribute that a row or a dataclass does not have; in a page it would be nothing, or false.
+
+    A name that the page was not given and a key that a mapping lacks stay empty, because templates ask for those.
+    """
+
+    def __init__(self, hint: str | None = None, obj: Any = None, name: str | None = None, *given: Any) -> None:
+        """Take what Jinja passes: the object and the name of the attribute that it lacks."""
+        super().__init__(hint, obj, name, *given)
+        if dataclasses.is_dataclass(obj) or hasattr(type(obj), "__mapper__") or hasattr(type(obj), "_fields"):
+            raise UndefinedError(f"{type(obj).__name__} has no attribute {name}")
 
 
 class CompiledTemplates(BytecodeCache):
@@ -98,7 +112,7 @@ def speed_up(catalogue: Catalogue, catalogs: Catalogs, root: Path) -> Iterator[N
         patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         patch.setattr(app, "read_data", data_once)
         patch.setattr(i18n, "read_catalogs", words_once)
-        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates(), "undefined": StrictUndefined})
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": CompiledTemplates(), "undefined": KnownAttributes})
         patch.setattr(db, "make_engine", SharedStatements(db.make_engine).make_engine)
         patch.setattr(Rule, "_compile_builder", lambda rule, append_unknown=True: routes.of(rule, append_unknown))
         yield

@@ -210,11 +210,6 @@ def _untaken_clauses() -> tuple[ColumnElement[bool], ...]:
     return (Alert.level >= int(Level.URGENT), Alert.acknowledged_at.is_(None), Alert.closed_at.is_(None))
 
 
-def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for unacknowledged urgent and emergency alerts."""
-    return (*_untaken_clauses(), Alert.superseded_at.is_(None))
-
-
 def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
     """Return the level of a case, the time (UTC) of its first alert of that level, and that alert."""
     level = max(alert.level for alert in alerts)

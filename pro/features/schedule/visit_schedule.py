@@ -17,7 +17,7 @@ from pro.core.schedule.expected_visits import ExpectedVisit
 from pro.core.study_plan import PlanWords, VisitSchedule
 from pro.errors import NotFound
 from pro.features.accounts import staff_accounts
-from pro.features.participants import clinical_facts, consent_records, treatment_dates
+from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.treatment_dates import dated_anchors, local_date
 from pro.features.schedule import expected_forms, schedule_service
 from pro.features.schedule.expected_forms import ComplianceCounts, ExpectedFormLine
@@ -179,15 +179,6 @@ class ExpectedFormsPage:
     awaited: int
 
 
-@dataclass(frozen=True, slots=True)
-class VisitScheduleStatus:
-    """Summary of a schedule: open forms, the next form, missed forms without a reason."""
-
-    awaited: tuple[ExpectedFormLine, ...]
-    next: ExpectedFormLine | None
-    unexplained: int
-
-
 def require_visit_schedule(work: UnitOfWork, participant: Participant) -> VisitSchedule:
     """Return the visit schedule of the participant's study plan.
 
@@ -301,23 +292,6 @@ def read_expected_forms_page(work: UnitOfWork, participant: Participant, languag
         coming=tuple(entry for entry in entries if entry.line.status == "not_open"),
         counts=expected_forms.count_compliance(lines),
         awaited=sum(line.status in AWAITED_STATUSES and line.expected.mandatory for line in lines),
-    )
-
-
-def read_schedule_status(work: UnitOfWork, participant: Participant, language: str) -> VisitScheduleStatus | None:
-    """Return the current status of the visit schedule; None without a visit schedule."""
-    plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or plan.visit_schedule is None:
-        return None
-    lines = expected_forms.read_expected_forms(work, participant, language)
-    coming = [line for line in lines if line.status == "not_open"]
-    # Staff may enter forms of a withdrawn participant, but not if the participant refused further use of the
-    # data.
-    over = not participant.is_active and participant.id in consent_records.no_further_use(work, plan.id)
-    return VisitScheduleStatus(
-        awaited=() if over else tuple(line for line in lines if line.status in AWAITED_STATUSES),
-        next=coming[0] if coming and participant.is_active else None,
-        unexplained=expected_forms.count_compliance(lines).unexplained,
     )
 
 

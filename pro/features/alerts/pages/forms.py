@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
@@ -193,11 +192,6 @@ class EventEndForm(ServiceCheckedForm):
     """The end date of an event."""
 
     end_date = DateField(N_("End date"), format=DATE_FORMATS)
-
-
-def blank_form(kind: type[ServiceCheckedForm], **values: Any) -> Any:
-    """Return an empty form."""
-    return kind(formdata=None, **values)
 
 
 class NoteForm(FlaskForm):

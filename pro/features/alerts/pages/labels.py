@@ -92,7 +92,6 @@ web_labels.add_tables(
         "disposition": DISPOSITIONS,
         "ulcer_status": ULCER_STATES,
         "serious_sign": SERIOUS_SIGNS,
-        "care_refusal": CARE_REFUSALS,
     }
 )
 

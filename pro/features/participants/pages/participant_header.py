@@ -51,9 +51,10 @@ class ParticipantHeader:
     """The facts that stand on every tab.
 
     ``status``: as ``participant_list.ParticipantRow.status``. ``cases``: open alerts, unacknowledged ones first;
-    ``own``: the first that is unacknowledged or the reader's; ``loudest``: one of the highest level. ``since``: when
-    the oldest was raised. ``visit``: the open form that closes first, else the next one. ``daily``: the treatment of
-    every working day; None outside of it. ``helper``: how the last form was answered. ``primary``: key of ``ACTIONS`` that comes first, "" if none applies.
+    ``own``: the first that is unacknowledged or the reader's; ``loudest``: one of the highest level. ``since``:
+    when the oldest was raised. ``visit``: the open form that closes first, else the next one. ``daily``: the
+    treatment of every working day; None outside of it. ``helper``: how the last form was answered. ``primary``: key
+    of ``ACTIONS`` that comes first, "" if none applies.
     """
 
     id: int
