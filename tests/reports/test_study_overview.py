@@ -15,11 +15,12 @@ from pro.core.figures.study_figures import Figures, Quartiles, UlcerFigures
 from pro.core.figures.symptom_shares import SymptomCell
 from pro.db import transaction
 from pro.features.reports import study_overview
-from pro.features.schedule import expected_forms
+from pro.features.schedule import expected_forms, missed_forms
 from pro.models import (
     Alert,
     Anchor,
     Assessment,
+    CallTask,
     ClinicalFact,
     ExpectedForm,
     Participant,
@@ -214,21 +215,23 @@ def call(app_context: AppContext, person: int, staff: int, source: str, at: date
 
 
 def test_response_times_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: Clock) -> None:
-    app_context, person, staff = any_clinic.app_context, any_clinic.participant_id, any_clinic.nurse.id
+    app_context, staff = any_clinic.app_context, any_clinic.nurse.id
     clock.move(days=30)
+    # A call counts for every alert of its participant.
+    persons = people(app_context, 5)
     now, hour = clock.now, timedelta(hours=1)
     for number, (level, ago, taken) in enumerate([(3, 50, 0.25), (3, 40, 1), (2, 60, 1), (2, 30, None), (2, 1, None)]):
-        raised = now - ago * hour
+        person, raised = persons[number], now - ago * hour
         alert(app_context, person, "U09", level, raised, acknowledged_at=raised + taken * hour if taken else None)
         # A call that reached nobody is no contact, and one before the alert is about something else.
         call(app_context, person, staff, f"test:{number}", raised + hour, "no_answer")
         call(app_context, person, staff, f"test:{number}", raised - hour, "reached")
-    call(app_context, person, staff, "test:2", now - 60 * hour + 2 * hour, "reached_relative")
-    call(app_context, person, staff, "test:2", now - 60 * hour + 9 * hour, "reached")
+    call(app_context, persons[2], staff, "test:2", now - 60 * hour + 2 * hour, "reached_relative")
+    call(app_context, persons[2], staff, "test:2", now - 60 * hour + 9 * hour, "reached")
     # Another rule of the same form is the same case.
     with transaction(app_context.engine) as session:
         row = Alert(
-            participant_id=person,
+            participant_id=persons[2],
             source="test:2",
             rule="U10",
             level=2,
@@ -253,6 +256,53 @@ def test_response_times_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: 
     assert (called.step, called.limit, called.dots, called.median) == ("contact", 1440, (120,), 120.0)
     # One was called in time, one was not called within its 24 hours, one still may be.
     assert (called.n, called.in_time, called.due) == (1, 1, 2)
+
+
+def response(app_context: AppContext, step: str) -> tuple[int, float | None, int, int]:
+    """Return responses, their median, and how many of the due ones were in time, for urgent alerts."""
+    found = [row for row in figures(app_context).responses if (row.level, row.step) == (2, step)]
+    return next(((row.n, row.median, row.in_time, row.due) for row in found), (0, None, 0, 0))
+
+
+@pytest.mark.parametrize("place", ["task", "button"])
+def test_a_call_counts_wherever_it_was_logged(any_clinic: Clinic, clock: Clock, place: str) -> None:
+    app_context, person = any_clinic.app_context, any_clinic.participant_id
+    raised = clock.move(days=30).replace(second=40)
+    alert(app_context, person, "U09", 2, raised)
+    if place == "task":
+        with transaction(app_context.engine) as session:
+            session.add(
+                CallTask(dedupe_key="x", participant_id=person, kind="call_missed", made_at=clock.now, due_at=clock.now)
+            )
+    clock.move(hours=5)
+    with form_browser.unit_of_work(app_context, any_clinic.nurse.actor) as work:
+        task = work.session.scalar(select(CallTask.id))
+        # The time of a call is typed without seconds: at 40 seconds past the minute the alert was there.
+        missed_forms.log_call(
+            work,
+            at=raised.replace(second=0, microsecond=0),
+            outcome="reached",
+            call_task_id=task,
+            participant_id=person,
+        )
+    assert response(app_context, "contact") == (1, 0.0, 1, 1)
+
+
+def test_a_call_about_something_else_is_no_response(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, staff = any_clinic.app_context, any_clinic.nurse.id
+    clock.move(days=30)
+    first, second, third = people(app_context, 3)
+    raised = clock.now - timedelta(days=20)
+    closed = raised + timedelta(hours=30)
+    for person in (first, second, third):
+        alert(app_context, person, "U09", 2, raised, acknowledged_at=raised, closed_at=closed, disposition="watching")
+    # Weeks after it was closed; the second from the page of the alert itself.
+    call(app_context, first, staff, "", clock.now, "reached")
+    call(app_context, second, staff, "test:1", clock.now, "reached")
+    call(app_context, third, staff, "", raised + timedelta(hours=29), "reached")
+    # The participant of another alert.
+    call(app_context, any_clinic.participant_id, staff, "", raised + timedelta(hours=1), "reached")
+    assert response(app_context, "contact") == (2, (29 * 60 + 20 * 24 * 60) / 2, 0, 3)
 
 
 def test_ulcers_are_counted_by_participant(any_clinic: Clinic, clock: Clock) -> None:
@@ -316,7 +366,7 @@ def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Cloc
         with counted(any_clinic.app_context.engine) as ran:
             figures(any_clinic.app_context)
         numbers.append(len(ran))
-    assert numbers == [15, 15]
+    assert numbers == [16, 16]
 
 
 def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic: Clinic, clock: Clock) -> None:

@@ -93,7 +93,7 @@ def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
 
 
 def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
-    """Return all statistics of one study as of now, in fifteen queries."""
+    """Return all statistics of one study as of now, in sixteen queries."""
     order = (
         (*plan.instruments, *(visit.id for visit in plan.visit_schedule.visits))
         if plan.visit_schedule

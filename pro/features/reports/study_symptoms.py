@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import String, cast, func, select
@@ -18,8 +19,8 @@ from pro.core.rule_language.level import Level
 from pro.core.schedule import visit_columns
 from pro.core.study_plan import StudyPlan
 from pro.core.triage import escalation_steps
+from pro.features.alerts import alert_list
 from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule.missed_forms import UNREACHED_OUTCOMES
 from pro.models import Alert, Anchor, Answer, Assessment, ClinicalFact, Participant, PhoneCall
 
 # Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
@@ -101,58 +102,87 @@ def _form_periods(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One alert with the first acknowledgement and the first call that reached a person."""
+
+    level: int
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    called_at: datetime | None
+
+
 def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTimes, ...]:
-    """Return the response times of emergencies and urgent alerts, in one query; a case counts once for each level.
+    """Return the response times of emergencies and urgent alerts, in two queries; a case counts once for each level.
 
     All alerts of one source are one case. Unanswered calls and wrong numbers are no contact.
     """
-    reached = (
-        select(func.min(PhoneCall.at))
-        .where(
-            PhoneCall.source == Alert.source,
-            PhoneCall.at >= Alert.raised_at,
-            PhoneCall.outcome.not_in(UNREACHED_OUTCOMES),
-        )
-        .correlate(Alert)
-        .scalar_subquery()
-    )
+    calls = _calls_by_participant(work, plan)
     query = (
-        select(Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at, reached)
+        select(Alert.participant_id, Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at, Alert.closed_at)
         .join(Participant, Participant.id == Alert.participant_id)
         .where(Participant.plan == plan.id, Alert.superseded_at.is_(None), Alert.level >= Level.URGENT)
         .order_by(Alert.raised_at, Alert.id)
     )
-    cases: dict[tuple[str, int], tuple[datetime, datetime | None, datetime | None]] = {}
-    for source, level, raised_at, acknowledged_at, called_at in work.session.execute(query):
-        cases.setdefault((source, level), (raised_at, acknowledged_at, called_at))
+    cases: dict[tuple[str, int], _Case] = {}
+    for participant_id, source, level, raised_at, acknowledged_at, closed_at in work.session.execute(query):
+        called_at = _first_contact(calls.get(participant_id, ()), source, raised_at, closed_at)
+        cases.setdefault((source, level), _Case(level, raised_at, acknowledged_at, called_at))
     hours = escalation_steps.working_hours(plan.settings, work.catalogue.working[plan.id])
-    emergencies = [one for (_source, level), one in cases.items() if level == Level.EMERGENCY]
-    urgent = [one for (_source, level), one in cases.items() if level == Level.URGENT]
+    emergencies = [case for case in cases.values() if case.level == Level.EMERGENCY]
+    urgent = [case for case in cases.values() if case.level == Level.URGENT]
     limit = ACKNOWLEDGE_EMERGENCY
     rows = [
         response_times.response_times(
             Level.EMERGENCY,
             "acknowledge",
             limit // timedelta(minutes=1),
-            [(raised, raised + limit, taken) for raised, taken, _called in emergencies],
+            [(case.raised_at, case.raised_at + limit, case.acknowledged_at) for case in emergencies],
             work.now,
         ),
         response_times.response_times(
             Level.URGENT,
             "acknowledge",
             0,
-            [(raised, _acknowledge_by(plan, raised, hours), taken) for raised, taken, _called in urgent],
+            [(case.raised_at, _acknowledge_by(plan, case.raised_at, hours), case.acknowledged_at) for case in urgent],
             work.now,
         ),
         response_times.response_times(
             Level.URGENT,
             "contact",
             CONTACT_URGENT // timedelta(minutes=1),
-            [(raised, raised + CONTACT_URGENT, called) for raised, _taken, called in urgent],
+            [(case.raised_at, case.raised_at + CONTACT_URGENT, case.called_at) for case in urgent],
             work.now,
         ),
     ]
     return tuple(row for row in rows if row.n or row.due)
+
+
+def _calls_by_participant(work: UnitOfWork, plan: StudyPlan) -> dict[int, list[tuple[datetime, str]]]:
+    """Return participant -> (time, source) of the calls that reached a person, oldest first."""
+    query = (
+        select(PhoneCall.participant_id, PhoneCall.at, PhoneCall.source)
+        .join(Participant, Participant.id == PhoneCall.participant_id)
+        .where(Participant.plan == plan.id, PhoneCall.outcome.in_(alert_list.REACHED))
+        .order_by(PhoneCall.at, PhoneCall.id)
+    )
+    found: defaultdict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    for participant_id, at, source in work.session.execute(query):
+        found[participant_id].append((at, source))
+    return found
+
+
+def _first_contact(
+    calls: Sequence[tuple[datetime, str]], source: str, raised_at: datetime, closed_at: datetime | None
+) -> datetime | None:
+    """Return the first of ``calls`` since an alert, wherever staff logged it: most calls name no alert.
+
+    After the alert was closed and its time limit passed, only a call about it counts.
+    """
+    since = alert_list.minute_of(raised_at)
+    until = max(closed_at, raised_at + CONTACT_URGENT) if closed_at else None
+    found = (at for at, about in calls if at >= since and (until is None or at <= until or about == source))
+    return next(found, None)
 
 
 def _acknowledge_by(plan: StudyPlan, raised_at: datetime, hours: escalation_steps.WorkingHours) -> datetime:
