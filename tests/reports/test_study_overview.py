@@ -14,7 +14,7 @@ from pro.core.figures import study_figures as figures_of
 from pro.core.figures.study_figures import Figures, Quartiles, UlcerFigures
 from pro.core.figures.symptom_shares import SymptomCell
 from pro.db import transaction
-from pro.features.reports import study_overview
+from pro.features.reports import study_overview, study_symptoms
 from pro.features.schedule import expected_forms, missed_forms
 from pro.models import (
     Alert,
@@ -98,7 +98,7 @@ def alert(app_context: AppContext, person: int, rule: str, level: int, raised: d
         session.add(
             Alert(
                 participant_id=person,
-                source=f"test:{number}",
+                source=what.pop("source", f"test:{number}"),
                 rule=rule,
                 level=level,
                 suspects="",
@@ -180,7 +180,7 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
         1,
         now - timedelta(days=8),
         closed_at=now,
-        disposition=study_overview.CLOSED_AUTOMATICALLY,
+        disposition=study_symptoms.CLOSED_AUTOMATICALLY,
     )
     alert(app_context, person, "U09", 2, now - timedelta(weeks=30))
     # Sunday, 23:59 in Shanghai, and a minute later.
@@ -303,6 +303,29 @@ def test_a_call_about_something_else_is_no_response(any_clinic: Clinic, clock: C
     # The participant of another alert.
     call(app_context, any_clinic.participant_id, staff, "", raised + timedelta(hours=1), "reached")
     assert response(app_context, "contact") == (2, (29 * 60 + 20 * 24 * 60) / 2, 0, 3)
+
+
+def test_an_alert_that_closed_itself_without_a_response_is_not_late(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, staff = any_clinic.app_context, any_clinic.nurse.id
+    clock.move(days=30)
+    silent, called, acknowledged, again = people(app_context, 4)
+    raised, hour = clock.now - timedelta(days=20), timedelta(hours=1)
+    itself = {"closed_at": raised + 30 * hour, "disposition": study_symptoms.CLOSED_AUTOMATICALLY}
+    for level in (2, 3):
+        alert(app_context, silent, "U09", level, raised, **itself)
+    assert figures(app_context).responses == ()
+    alert(app_context, called, "U09", 2, raised, **itself)
+    call(app_context, called, staff, "", raised + 2 * hour, "reached")
+    # After the answer had closed the alert.
+    call(app_context, silent, staff, "", raised + 40 * hour, "reached")
+    alert(app_context, acknowledged, "U09", 2, raised, acknowledged_at=raised + hour, **itself)
+    assert response(app_context, "acknowledge") == (1, 60.0, 1, 1)
+    assert response(app_context, "contact") == (1, 120.0, 1, 1)
+    # The rule fired again in the same case: this alert waits for staff.
+    alert(app_context, again, "U09", 2, raised, source="test:again", **itself)
+    alert(app_context, again, "U09", 2, raised + 48 * hour, source="test:again", occurrence=2)
+    assert response(app_context, "acknowledge") == (1, 60.0, 1, 2)
+    assert response(app_context, "contact") == (1, 120.0, 1, 2)
 
 
 def test_ulcers_are_counted_by_participant(any_clinic: Clinic, clock: Clock) -> None:

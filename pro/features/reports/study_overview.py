@@ -27,8 +27,6 @@ from pro.models import Alert, ExpectedForm, Participant, Score, StudyFigures
 log = logging.getLogger(__name__)
 # Statistics are renewed every minute, or less often, so that counting takes at most a hundredth of the time.
 RENEWAL_INTERVAL, COUNTING_SHARE = timedelta(minutes=1), 100
-# Alerts that the system closed say nothing about the time that staff need.
-CLOSED_AUTOMATICALLY = "closed_itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +177,7 @@ def _handling(work: UnitOfWork, plan: StudyPlan) -> tuple[study_figures.AlertHan
     found = []
     for moment, by_people in (
         (Alert.acknowledged_at, Alert.acknowledged_at.is_not(None)),
-        (Alert.closed_at, and_(Alert.closed_at.is_not(None), Alert.disposition != CLOSED_AUTOMATICALLY)),
+        (Alert.closed_at, and_(Alert.closed_at.is_not(None), Alert.disposition != study_symptoms.CLOSED_AUTOMATICALLY)),
     ):
         minutes = _minutes_between(work, Alert.raised_at.expression, moment.expression)
         query = ours.add_columns(minutes, func.count()).where(by_people).group_by(minutes)

@@ -25,6 +25,8 @@ from pro.models import Alert, Anchor, Answer, Assessment, ClinicalFact, Particip
 
 # Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
 ACKNOWLEDGE_EMERGENCY, CONTACT_URGENT = timedelta(minutes=30), timedelta(hours=24)
+# Alerts that the system closed, because the answer came, say nothing about the time that staff need.
+CLOSED_AUTOMATICALLY = "closed_itself"
 
 
 def read_symptoms(
@@ -104,58 +106,65 @@ def _form_periods(
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One alert with the first acknowledgement and the first call that reached a person."""
+    """One alert with the first acknowledgement and the first call that reached a person.
+
+    ``closed_itself``: the answer came, so that a response that was not made is no late one.
+    """
 
     level: int
     raised_at: datetime
     acknowledged_at: datetime | None
     called_at: datetime | None
+    closed_itself: bool
 
 
 def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTimes, ...]:
     """Return the response times of emergencies and urgent alerts, in two queries; a case counts once for each level.
 
-    All alerts of one source are one case. Unanswered calls and wrong numbers are no contact.
+    All alerts of one source are one case. Unanswered calls and wrong numbers are no contact. An alert that closed
+    itself before staff responded is left out.
     """
     calls = _calls_by_participant(work, plan)
     query = (
-        select(Alert.participant_id, Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at, Alert.closed_at)
+        select(Alert.participant_id, Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at)
+        .add_columns(Alert.closed_at, Alert.disposition)
         .join(Participant, Participant.id == Alert.participant_id)
         .where(Participant.plan == plan.id, Alert.superseded_at.is_(None), Alert.level >= Level.URGENT)
         .order_by(Alert.raised_at, Alert.id)
     )
     cases: dict[tuple[str, int], _Case] = {}
-    for participant_id, source, level, raised_at, acknowledged_at, closed_at in work.session.execute(query):
-        called_at = _first_contact(calls.get(participant_id, ()), source, raised_at, closed_at)
-        cases.setdefault((source, level), _Case(level, raised_at, acknowledged_at, called_at))
+    for participant_id, source, level, raised_at, acknowledged_at, closed_at, disposition in work.session.execute(
+        query
+    ):
+        closed_itself = disposition == CLOSED_AUTOMATICALLY
+        until = closed_at if closed_itself or closed_at is None else max(closed_at, raised_at + CONTACT_URGENT)
+        called_at = _first_contact(calls.get(participant_id, ()), source, raised_at, until)
+        if not closed_itself or acknowledged_at or called_at:
+            case = _Case(level, raised_at, acknowledged_at, called_at, closed_itself)
+            cases.setdefault((source, level), case)
+    return _response_rows(work, plan, list(cases.values()))
+
+
+def _response_rows(work: UnitOfWork, plan: StudyPlan, cases: Sequence[_Case]) -> tuple[ResponseTimes, ...]:
+    """Return the response times of ``cases``, the oldest first, for each level and step that has any."""
     hours = escalation_steps.working_hours(plan.settings, work.catalogue.working[plan.id])
-    emergencies = [case for case in cases.values() if case.level == Level.EMERGENCY]
-    urgent = [case for case in cases.values() if case.level == Level.URGENT]
-    limit = ACKNOWLEDGE_EMERGENCY
+
+    def row(level: Level, step: str, limit: timedelta) -> ResponseTimes:
+        responses = []
+        for case in cases:
+            at = case.called_at if step == "contact" else case.acknowledged_at
+            if case.level == level and (at is not None or not case.closed_itself):
+                due = case.raised_at + limit if limit else _acknowledge_by(plan, case.raised_at, hours)
+                responses.append((case.raised_at, due, at))
+        return response_times.response_times(level, step, limit // timedelta(minutes=1), responses, work.now)
+
     rows = [
-        response_times.response_times(
-            Level.EMERGENCY,
-            "acknowledge",
-            limit // timedelta(minutes=1),
-            [(case.raised_at, case.raised_at + limit, case.acknowledged_at) for case in emergencies],
-            work.now,
-        ),
-        response_times.response_times(
-            Level.URGENT,
-            "acknowledge",
-            0,
-            [(case.raised_at, _acknowledge_by(plan, case.raised_at, hours), case.acknowledged_at) for case in urgent],
-            work.now,
-        ),
-        response_times.response_times(
-            Level.URGENT,
-            "contact",
-            CONTACT_URGENT // timedelta(minutes=1),
-            [(case.raised_at, case.raised_at + CONTACT_URGENT, case.called_at) for case in urgent],
-            work.now,
-        ),
+        row(Level.EMERGENCY, "acknowledge", ACKNOWLEDGE_EMERGENCY),
+        # The limit differs from alert to alert: it follows the working hours.
+        row(Level.URGENT, "acknowledge", timedelta()),
+        row(Level.URGENT, "contact", CONTACT_URGENT),
     ]
-    return tuple(row for row in rows if row.n or row.due)
+    return tuple(one for one in rows if one.n or one.due)
 
 
 def _calls_by_participant(work: UnitOfWork, plan: StudyPlan) -> dict[int, list[tuple[datetime, str]]]:
@@ -173,14 +182,13 @@ def _calls_by_participant(work: UnitOfWork, plan: StudyPlan) -> dict[int, list[t
 
 
 def _first_contact(
-    calls: Sequence[tuple[datetime, str]], source: str, raised_at: datetime, closed_at: datetime | None
+    calls: Sequence[tuple[datetime, str]], source: str, raised_at: datetime, until: datetime | None
 ) -> datetime | None:
     """Return the first of ``calls`` since an alert, wherever staff logged it: most calls name no alert.
 
-    After the alert was closed and its time limit passed, only a call about it counts.
+    After ``until``, only a call about the alert counts.
     """
     since = alert_list.minute_of(raised_at)
-    until = max(closed_at, raised_at + CONTACT_URGENT) if closed_at else None
     found = (at for at, about in calls if at >= since and (until is None or at <= until or about == source))
     return next(found, None)
 
