@@ -379,6 +379,46 @@ def test_symptoms_are_counted_by_their_newest_answers(any_clinic: Clinic, clock:
     assert rows["swallow"].share is None
 
 
+COURSES: dict[str, tuple[list[tuple[str, int, int]], dict[int, str]]] = {
+    # (kind, number, day from the first fraction on), and day -> period of a check-in answered on it.
+    "28 fractions, no end recorded": (
+        [("induction_day1", 0, -28), *(("rt_fraction", n, (n - 1) // 5 * 7 + (n - 1) % 5) for n in range(1, 29))],
+        {-29: " 0", -1: "induction 4", 0: "radiotherapy 1", 37: "radiotherapy 6", 38: "after_radiotherapy 1"}
+        | {60: "after_radiotherapy 3", 120: "after_radiotherapy 9"},
+    ),
+    "ended early, then treated": (
+        [("induction_day1", 0, -28), ("early_stop", 0, -4), ("rt_fraction", 1, 0), ("rt_fraction", 2, 1)],
+        {-5: "induction 4", -1: "induction 4", 1: "radiotherapy 1", 9: "radiotherapy 2"},
+    ),
+    "ended early, never treated": (
+        [("induction_day1", 0, -28), ("early_stop", 0, -4)],
+        {-5: "induction 4", -1: "", 9: ""},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_symptoms_stand_in_the_phase_in_which_they_were_answered(any_clinic: Clinic, clock: Clock, name: str) -> None:
+    app_context = any_clinic.app_context
+    dates, expected = COURSES[name]
+    clock.move(days=200)
+    begins = clock.now - timedelta(days=150)
+    (person,) = people(app_context, 1)
+    with transaction(app_context.engine) as session:
+        for kind, number, days in dates:
+            on = (begins + timedelta(days=days)).date()
+            session.add(Anchor(participant_id=person, kind=kind, number=number, on=on, recorded_at=clock.now))
+        work = app_context.unit_of_work(session)
+        way = factories.form(work, session.get_one(Participant, person), "npc_checkin")
+        factories.save_answers(work, factories.open_form_session(work, way), sores=3)
+    found = {}
+    for days in expected:
+        with transaction(app_context.engine) as session:
+            session.get_one(Assessment, way.assessment_id).answered_at = begins + timedelta(days=days)
+        found[days] = " ".join(f"{one.phase} {one.first}" for one in figures(app_context).periods)
+    assert found == expected
+
+
 def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Clock) -> None:
     clock.move(days=30)
     numbers = []

@@ -20,6 +20,7 @@ from pro.core.schedule import visit_columns
 from pro.core.study_plan import StudyPlan
 from pro.core.triage import escalation_steps
 from pro.features.alerts import alert_list
+from pro.features.participants import treatment_phases
 from pro.features.participants.treatment_dates import local_date
 from pro.models import Alert, Anchor, Answer, Assessment, ClinicalFact, Participant, PhoneCall
 
@@ -40,7 +41,7 @@ def read_symptoms(
     groups = dict.fromkeys(column.group for column in columns if column.fixed)
     phases = [phase for phase in calendar.phases if phase in groups]
     items = symptom_shares.symptom_items(work.catalogue.shown_instrument(plan.checkin))
-    starts = _phase_starts(work, plan, {anchor: phase for phase in phases for anchor in calendar.phases[phase]})
+    starts = treatment_phases.read_phase_starts(work, plan)
     forms = _form_periods(work, plan, excluded, starts, phases)
     newer = aliased(Answer)
     newer_answers = select(newer.id).where(
@@ -63,22 +64,6 @@ def read_symptoms(
         for item, _colon, code in (one.partition(":") for one in text.split(","))
     )
     return symptom_shares.symptom_rows(items, found, phases)
-
-
-def _phase_starts(work: UnitOfWork, plan: StudyPlan, begins: Mapping[str, str]) -> dict[int, dict[str, date]]:
-    """Return participant -> phase -> its first day, by dates that took place. ``begins``: anchor -> phase."""
-    query = (
-        select(Anchor.participant_id, Anchor.kind, func.min(Anchor.on))
-        .join(Participant, Participant.id == Anchor.participant_id)
-        .where(Participant.plan == plan.id, Anchor.superseded_at.is_(None), Anchor.planned.is_(False))
-        .where(Anchor.kind.in_(begins))
-        .group_by(Anchor.participant_id, Anchor.kind)
-    )
-    found: defaultdict[int, dict[str, date]] = defaultdict(dict)
-    for participant_id, kind, on in work.session.execute(query):
-        known = found[participant_id]
-        known[begins[kind]] = min(on, known.get(begins[kind], on))
-    return found
 
 
 def _form_periods(
