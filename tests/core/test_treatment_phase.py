@@ -192,7 +192,7 @@ def test_whatever_is_recorded(anchors: list[DatedAnchor], today: date) -> None:
     assert current_phase(CALENDAR, happened, today) == found
     assert current_phase(CALENDAR, list(reversed(anchors)), today) == found
     assert found.state in (BEFORE, UNDER, DISCONTINUED, WITHDRAWN, DIED)
-    assert (found.name or found.state) in (*phase_names(CALENDAR), DISCONTINUED)
+    assert (found.name or found.state) in phase_names(CALENDAR)
     assert (found.name != "") == (found.state == UNDER)
     assert found.since is None or found.since <= today
     assert found.day >= 0

@@ -86,7 +86,7 @@ def phase_starts(calendar: VisitSchedule, anchors: Sequence[DatedAnchor]) -> dic
 
 def phase_names(calendar: VisitSchedule) -> tuple[str, ...]:
     """Return every phase that a participant can be in, in the order of the treatment."""
-    return (BEFORE, *calendar.phases, WITHDRAWN, DIED)
+    return (BEFORE, *calendar.phases, DISCONTINUED, WITHDRAWN, DIED)
 
 
 def _end_of_participation(
