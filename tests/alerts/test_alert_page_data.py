@@ -365,6 +365,22 @@ def test_phase_last_dose_and_fraction_stand_on_the_page(any_clinic, clock):
     ]
 
 
+def test_the_first_dose_was_given_on_the_day_induction_began_unless_staff_say_otherwise(clinic, clock):
+    """Found: with day 1 recorded and no dose of its own, the page said that no dose was given."""
+    clinic.start().save(bleed=3, bleed_now=1)
+    clock.move(days=30)
+    today = clock.now.date()
+    changes = [
+        DateChange("induction_day1", 0, today - timedelta(days=25)),
+        DateChange("rt_fraction", 1, today + timedelta(days=3), planned=True),
+    ]
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        schedule_service.set_anchors(work, work.session.get_one(Participant, clinic.participant_id), changes)
+    # The second dose, which the plan expects three weeks later, is not taken for given.
+    found = alert_page(clinic, "E01").background.doses
+    assert [(dose.title, dose.number, dose.days_ago) for dose in found] == [("Anti-PD-1 dose", 1, 25)]
+
+
 def test_earlier_alerts_and_who_can_be_asked_stand_on_the_page(any_clinic, clock):
     any_clinic.start().finish(odor=3)
     earlier = any_clinic.alerts()["UL2"]

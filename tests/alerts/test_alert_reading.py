@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from pro.app_context import AppContext
 from pro.features.accounts.staff_accounts import RIGHTS
@@ -15,7 +17,7 @@ from pro.features.alerts import alert_page
 from pro.features.alerts.alert_page import AlertPage
 from pro.features.alerts.pages.answer_groups import AnswerGroups, group_answers
 from pro.features.duty_roster import recipients
-from pro.models import Shift
+from pro.models import Alert, Shift
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.factories import PLAN, Clock, Study
@@ -122,6 +124,36 @@ def steps(desk: StaffBrowser) -> list[tuple[str, str]]:
 def open_steps(desk: StaffBrowser) -> list[str]:
     """The cards of steps that are open."""
     return re.findall(r'id="(calls|judged|close)"><details class="step" open>', desk.page)
+
+
+def test_the_page_has_the_calls_that_were_logged_elsewhere(app: Flask, clinic: Clinic, clock: Clock) -> None:
+    def log(text: str, **when: float) -> None:
+        clock.move(**when)
+        at = clock.now.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%Y-%m-%dT%H:%M")
+        path = f"/staff/participants/{clinic.participant_id}/calls"
+        assert desk.post(path, outcome="no_answer", at=at, text=text).status_code == 303
+
+    desk = signed_in_browser(app, clinic.investigator)
+    log("an earlier call")
+    clock.move(minutes=10)
+    clinic.start().save(bleed=4)
+    path = f"/staff/alerts/{clinic.alerts()['E01'].id}?lang=en"
+    log("nobody picked up", seconds=20)
+    desk.open(path)
+    calls = desk.page.partition('id="calls"')[2].partition("</section>")[0]
+    assert "nobody picked up" in calls
+    assert "an earlier call" not in calls
+    # The step says the same as the list, and the history has it.
+    assert re.search(r"<b>Call</b><span[^>]*>[^<]*Call not answered", desk.page)
+    assert len([key for _at, key, _name in page_of(clinic, "E01").events if key == "call.made"]) == 1
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        for alert in work.session.scalars(select(Alert)):
+            alert.closed_at, alert.disposition = clock.now, "watching"
+    log("about something else", minutes=10)
+    desk.open(path)
+    calls = desk.page.partition('id="calls"')[2].partition("</section>")[0]
+    assert "nobody picked up" in calls
+    assert "about something else" not in calls
 
 
 def test_one_step_is_next_and_only_its_card_is_open(app: Flask, clinic: Clinic) -> None:

@@ -42,6 +42,22 @@ def test_a_phase_that_does_not_end_has_a_last_column_without_an_end() -> None:
     assert period_of(date(2026, 6, 1), {}, PHASES) == ("", 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("starts", "period"),
+    [
+        # Later phases have no columns; the weeks after radiotherapy go on.
+        ({**STARTS, "maintenance": date(2026, 4, 2)}, ("after_radiotherapy", 5, 8)),
+        # The treatment ended without radiotherapy, or radiotherapy without a known end: no column is true.
+        ({"induction": date(2026, 1, 5), "discontinued": date(2026, 2, 2)}, None),
+        ({"induction": date(2026, 1, 5), "after_treatment": date(2026, 2, 2)}, None),
+        ({"radiotherapy": date(2026, 2, 2), "maintenance": date(2026, 4, 2)}, None),
+        ({"induction": date(2026, 1, 5), "discontinued": date(2026, 6, 2)}, ("induction", 7, 0)),
+    ],
+)
+def test_a_phase_without_columns(starts: dict[str, date], period: Period | None) -> None:
+    assert period_of(date(2026, 4, 10), starts, PHASES) == period
+
+
 def test_a_participant_counts_once_with_the_worst_answer_and_nobody_without_an_answer(catalogue: Catalogue) -> None:
     items = [catalogue.instruments["npc_checkin"].items[name] for name in ("sores", "temp")]
     week = ("radiotherapy", 4, 4)

@@ -19,6 +19,7 @@ from pro.core.schedule.treatment_phase import (
     TreatmentPhase,
     current_phase,
     phase_names,
+    phase_starts,
 )
 from tests.core.example_schedule import CALENDAR, anchor, day, fractions, treated
 
@@ -68,6 +69,8 @@ def short(phase: TreatmentPhase) -> tuple[str, str, str, int]:
         ),
         # Ended before radiotherapy: “after radiotherapy” would not be true.
         ([*BEGUN, anchor("early_stop", "2027-01-28")], "2027-02-02", (DISCONTINUED, "", "", 5)),
+        # Treatment went on after an end that was recorded before radiotherapy.
+        ([*treated(), anchor("early_stop", "2027-01-28")], "2027-03-24", (UNDER, "after_radiotherapy", "", 14)),
         (
             [*treated(), *(anchor("maintenance_cycle", f"2027-0{n}-05", n - 3) for n in range(4, 8))],
             "2027-07-06",
@@ -97,6 +100,38 @@ def short(phase: TreatmentPhase) -> tuple[str, str, str, int]:
 )
 def test_courses(anchors: list[DatedAnchor], today: str, expected: tuple[str, str, str, int]) -> None:
     assert short(current_phase(CALENDAR, anchors, day(today))) == expected
+
+
+@pytest.mark.parametrize(
+    ("anchors", "expected"),
+    [
+        ([], {}),
+        ([CONSENT, replace(INDUCTION, planned=True)], {}),
+        (BEGUN, {"induction": "2027-01-04"}),
+        (
+            treated(),
+            {"induction": "2027-01-04", "radiotherapy": "2027-02-01", "after_radiotherapy": "2027-03-11"},
+        ),
+        (
+            [*BEGUN, anchor("early_stop", "2027-01-28"), *fractions("2027-02-01", 12)],
+            {"induction": "2027-01-04", "radiotherapy": "2027-02-01"},
+        ),
+        (
+            [*treated(), anchor("early_stop", "2027-01-28"), anchor("maintenance_cycle", "2027-04-05", 1)],
+            {
+                "induction": "2027-01-04",
+                "radiotherapy": "2027-02-01",
+                "after_radiotherapy": "2027-03-11",
+                "maintenance": "2027-04-05",
+            },
+        ),
+        ([*BEGUN, anchor("early_stop", "2027-01-28")], {"induction": "2027-01-04", DISCONTINUED: "2027-01-29"}),
+        ([*BEGUN, anchor("last_dose", "2027-01-25")], {"induction": "2027-01-04", "after_treatment": "2027-01-26"}),
+    ],
+)
+def test_first_days_of_the_phases(anchors: list[DatedAnchor], expected: dict[str, str]) -> None:
+    found = phase_starts(CALENDAR, anchors)
+    assert list(found.items()) == [(name, day(on)) for name, on in expected.items()]
 
 
 def test_an_end_without_a_date_of_its_own_has_the_day_it_was_recorded_on() -> None:
@@ -157,7 +192,7 @@ def test_whatever_is_recorded(anchors: list[DatedAnchor], today: date) -> None:
     assert current_phase(CALENDAR, happened, today) == found
     assert current_phase(CALENDAR, list(reversed(anchors)), today) == found
     assert found.state in (BEFORE, UNDER, DISCONTINUED, WITHDRAWN, DIED)
-    assert (found.name or found.state) in (*phase_names(CALENDAR), DISCONTINUED)
+    assert (found.name or found.state) in phase_names(CALENDAR)
     assert (found.name != "") == (found.state == UNDER)
     assert found.since is None or found.since <= today
     assert found.day >= 0

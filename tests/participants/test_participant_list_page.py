@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 
 from pro.app_context import AppContext
 from pro.features.participants.pages import participant_list
+from pro.models import Anchor
 from tests.support import factories, form_browser
 from tests.support.factories import Study
 from tests.support.staff_browser import signed_in_browser
@@ -60,6 +63,22 @@ def test_filters_stay_in_every_address(app: Flask, app_context: AppContext, seed
     assert "spoken=en&sort=-number" in desk.page, "the other language keeps them"
     desk.open("/staff/participants?lang=en&phase=died")
     assert "No participant matches the filter." in desk.page
+
+
+def test_who_ended_treatment_before_radiotherapy_is_found_by_the_phase(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    today = app_context.clock().date()
+    with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
+        person = factories.participant(work, "NPC-060", phone="")
+        for kind, days in (("induction_day1", 30), ("early_stop", 4)):
+            on = today - timedelta(days=days)
+            work.session.add(Anchor(participant_id=person.id, kind=kind, on=on, recorded_at=work.now))
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open("/staff/participants?lang=en&phase=discontinued")
+    assert '<option value="discontinued" selected>Early discontinuation of treatment</option>' in desk.page
+    rows = desk.page.partition("<tbody")[2]
+    assert ("NPC-060" in rows, "NPC-001" in rows) == (True, False)
 
 
 @pytest.mark.parametrize("address", ["phase=x", "alert=x", "spoken=x", "way=x", "state=x", "sort=x", "sort=--number"])

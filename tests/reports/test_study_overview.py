@@ -14,12 +14,13 @@ from pro.core.figures import study_figures as figures_of
 from pro.core.figures.study_figures import Figures, Quartiles, UlcerFigures
 from pro.core.figures.symptom_shares import SymptomCell
 from pro.db import transaction
-from pro.features.reports import study_overview
-from pro.features.schedule import expected_forms
+from pro.features.reports import study_overview, study_symptoms
+from pro.features.schedule import expected_forms, missed_forms
 from pro.models import (
     Alert,
     Anchor,
     Assessment,
+    CallTask,
     ClinicalFact,
     ExpectedForm,
     Participant,
@@ -97,7 +98,7 @@ def alert(app_context: AppContext, person: int, rule: str, level: int, raised: d
         session.add(
             Alert(
                 participant_id=person,
-                source=f"test:{number}",
+                source=what.pop("source", f"test:{number}"),
                 rule=rule,
                 level=level,
                 suspects="",
@@ -179,7 +180,7 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
         1,
         now - timedelta(days=8),
         closed_at=now,
-        disposition=study_overview.CLOSED_AUTOMATICALLY,
+        disposition=study_symptoms.CLOSED_AUTOMATICALLY,
     )
     alert(app_context, person, "U09", 2, now - timedelta(weeks=30))
     # Sunday, 23:59 in Shanghai, and a minute later.
@@ -214,21 +215,23 @@ def call(app_context: AppContext, person: int, staff: int, source: str, at: date
 
 
 def test_response_times_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: Clock) -> None:
-    app_context, person, staff = any_clinic.app_context, any_clinic.participant_id, any_clinic.nurse.id
+    app_context, staff = any_clinic.app_context, any_clinic.nurse.id
     clock.move(days=30)
+    # A call counts for every alert of its participant.
+    persons = people(app_context, 5)
     now, hour = clock.now, timedelta(hours=1)
     for number, (level, ago, taken) in enumerate([(3, 50, 0.25), (3, 40, 1), (2, 60, 1), (2, 30, None), (2, 1, None)]):
-        raised = now - ago * hour
+        person, raised = persons[number], now - ago * hour
         alert(app_context, person, "U09", level, raised, acknowledged_at=raised + taken * hour if taken else None)
         # A call that reached nobody is no contact, and one before the alert is about something else.
         call(app_context, person, staff, f"test:{number}", raised + hour, "no_answer")
         call(app_context, person, staff, f"test:{number}", raised - hour, "reached")
-    call(app_context, person, staff, "test:2", now - 60 * hour + 2 * hour, "reached_relative")
-    call(app_context, person, staff, "test:2", now - 60 * hour + 9 * hour, "reached")
+    call(app_context, persons[2], staff, "test:2", now - 60 * hour + 2 * hour, "reached_relative")
+    call(app_context, persons[2], staff, "test:2", now - 60 * hour + 9 * hour, "reached")
     # Another rule of the same form is the same case.
     with transaction(app_context.engine) as session:
         row = Alert(
-            participant_id=person,
+            participant_id=persons[2],
             source="test:2",
             rule="U10",
             level=2,
@@ -253,6 +256,76 @@ def test_response_times_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: 
     assert (called.step, called.limit, called.dots, called.median) == ("contact", 1440, (120,), 120.0)
     # One was called in time, one was not called within its 24 hours, one still may be.
     assert (called.n, called.in_time, called.due) == (1, 1, 2)
+
+
+def response(app_context: AppContext, step: str) -> tuple[int, float | None, int, int]:
+    """Return responses, their median, and how many of the due ones were in time, for urgent alerts."""
+    found = [row for row in figures(app_context).responses if (row.level, row.step) == (2, step)]
+    return next(((row.n, row.median, row.in_time, row.due) for row in found), (0, None, 0, 0))
+
+
+@pytest.mark.parametrize("place", ["task", "button"])
+def test_a_call_counts_wherever_it_was_logged(any_clinic: Clinic, clock: Clock, place: str) -> None:
+    app_context, person = any_clinic.app_context, any_clinic.participant_id
+    raised = clock.move(days=30).replace(second=40)
+    alert(app_context, person, "U09", 2, raised)
+    if place == "task":
+        with transaction(app_context.engine) as session:
+            session.add(
+                CallTask(dedupe_key="x", participant_id=person, kind="call_missed", made_at=clock.now, due_at=clock.now)
+            )
+    clock.move(hours=5)
+    with form_browser.unit_of_work(app_context, any_clinic.nurse.actor) as work:
+        task = work.session.scalar(select(CallTask.id))
+        # The time of a call is typed without seconds: at 40 seconds past the minute the alert was there.
+        missed_forms.log_call(
+            work,
+            at=raised.replace(second=0, microsecond=0),
+            outcome="reached",
+            call_task_id=task,
+            participant_id=person,
+        )
+    assert response(app_context, "contact") == (1, 0.0, 1, 1)
+
+
+def test_a_call_about_something_else_is_no_response(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, staff = any_clinic.app_context, any_clinic.nurse.id
+    clock.move(days=30)
+    first, second, third = people(app_context, 3)
+    raised = clock.now - timedelta(days=20)
+    closed = raised + timedelta(hours=30)
+    for person in (first, second, third):
+        alert(app_context, person, "U09", 2, raised, acknowledged_at=raised, closed_at=closed, disposition="watching")
+    # Weeks after it was closed; the second from the page of the alert itself.
+    call(app_context, first, staff, "", clock.now, "reached")
+    call(app_context, second, staff, "test:1", clock.now, "reached")
+    call(app_context, third, staff, "", raised + timedelta(hours=29), "reached")
+    # The participant of another alert.
+    call(app_context, any_clinic.participant_id, staff, "", raised + timedelta(hours=1), "reached")
+    assert response(app_context, "contact") == (2, (29 * 60 + 20 * 24 * 60) / 2, 0, 3)
+
+
+def test_an_alert_that_closed_itself_without_a_response_is_not_late(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, staff = any_clinic.app_context, any_clinic.nurse.id
+    clock.move(days=30)
+    silent, called, acknowledged, again = people(app_context, 4)
+    raised, hour = clock.now - timedelta(days=20), timedelta(hours=1)
+    itself = {"closed_at": raised + 30 * hour, "disposition": study_symptoms.CLOSED_AUTOMATICALLY}
+    for level in (2, 3):
+        alert(app_context, silent, "U09", level, raised, **itself)
+    assert figures(app_context).responses == ()
+    alert(app_context, called, "U09", 2, raised, **itself)
+    call(app_context, called, staff, "", raised + 2 * hour, "reached")
+    # After the answer had closed the alert.
+    call(app_context, silent, staff, "", raised + 40 * hour, "reached")
+    alert(app_context, acknowledged, "U09", 2, raised, acknowledged_at=raised + hour, **itself)
+    assert response(app_context, "acknowledge") == (1, 60.0, 1, 1)
+    assert response(app_context, "contact") == (1, 120.0, 1, 1)
+    # The rule fired again in the same case: this alert waits for staff.
+    alert(app_context, again, "U09", 2, raised, source="test:again", **itself)
+    alert(app_context, again, "U09", 2, raised + 48 * hour, source="test:again", occurrence=2)
+    assert response(app_context, "acknowledge") == (1, 60.0, 1, 2)
+    assert response(app_context, "contact") == (1, 120.0, 1, 2)
 
 
 def test_ulcers_are_counted_by_participant(any_clinic: Clinic, clock: Clock) -> None:
@@ -306,6 +379,46 @@ def test_symptoms_are_counted_by_their_newest_answers(any_clinic: Clinic, clock:
     assert rows["swallow"].share is None
 
 
+COURSES: dict[str, tuple[list[tuple[str, int, int]], dict[int, str]]] = {
+    # (kind, number, day from the first fraction on), and day -> period of a check-in answered on it.
+    "28 fractions, no end recorded": (
+        [("induction_day1", 0, -28), *(("rt_fraction", n, (n - 1) // 5 * 7 + (n - 1) % 5) for n in range(1, 29))],
+        {-29: " 0", -1: "induction 4", 0: "radiotherapy 1", 37: "radiotherapy 6", 38: "after_radiotherapy 1"}
+        | {60: "after_radiotherapy 3", 120: "after_radiotherapy 9"},
+    ),
+    "ended early, then treated": (
+        [("induction_day1", 0, -28), ("early_stop", 0, -4), ("rt_fraction", 1, 0), ("rt_fraction", 2, 1)],
+        {-5: "induction 4", -1: "induction 4", 1: "radiotherapy 1", 9: "radiotherapy 2"},
+    ),
+    "ended early, never treated": (
+        [("induction_day1", 0, -28), ("early_stop", 0, -4)],
+        {-5: "induction 4", -1: "", 9: ""},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_symptoms_stand_in_the_phase_in_which_they_were_answered(any_clinic: Clinic, clock: Clock, name: str) -> None:
+    app_context = any_clinic.app_context
+    dates, expected = COURSES[name]
+    clock.move(days=200)
+    begins = clock.now - timedelta(days=150)
+    (person,) = people(app_context, 1)
+    with transaction(app_context.engine) as session:
+        for kind, number, days in dates:
+            on = (begins + timedelta(days=days)).date()
+            session.add(Anchor(participant_id=person, kind=kind, number=number, on=on, recorded_at=clock.now))
+        work = app_context.unit_of_work(session)
+        way = factories.form(work, session.get_one(Participant, person), "npc_checkin")
+        factories.save_answers(work, factories.open_form_session(work, way), sores=3)
+    found = {}
+    for days in expected:
+        with transaction(app_context.engine) as session:
+            session.get_one(Assessment, way.assessment_id).answered_at = begins + timedelta(days=days)
+        found[days] = " ".join(f"{one.phase} {one.first}" for one in figures(app_context).periods)
+    assert found == expected
+
+
 def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Clock) -> None:
     clock.move(days=30)
     numbers = []
@@ -316,7 +429,7 @@ def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Cloc
         with counted(any_clinic.app_context.engine) as ran:
             figures(any_clinic.app_context)
         numbers.append(len(ran))
-    assert numbers == [15, 15]
+    assert numbers == [16, 16]
 
 
 def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic: Clinic, clock: Clock) -> None:

@@ -126,7 +126,7 @@ def test_a_participant_who_left_is_not_asked_any_more(app_context: AppContext, p
     found = states(matrix, "NPC-050")
     assert found.pop("baseline.0") == "on_time"
     assert set(found.values()) == {"not_asked"}
-    assert row_of(matrix, "NPC-050").phase.group == "left"
+    assert row_of(matrix, "NPC-050").group == "left"
     assert matrix.phases["left"] == 1
 
 
@@ -139,8 +139,9 @@ def test_the_phase_is_the_last_one_that_took_place(app_context: AppContext, pers
             )
 
     def phase() -> tuple[str, str, int]:
-        one = row_of(read(app_context), "NPC-050").phase
-        return one.group, one.phase, one.given
+        row = row_of(read(app_context), "NPC-050")
+        assert row.phase is not None
+        return row.group, row.phase.name, row.phase.number
 
     with transaction(app_context.engine) as session:
         for row in session.scalars(select(Anchor).where(Anchor.participant_id == person)):
@@ -159,6 +160,69 @@ def test_the_phase_is_the_last_one_that_took_place(app_context: AppContext, pers
     with transaction(app_context.engine) as session:
         session.add(ClinicalFact(participant_id=person, name="ulcer_status", value="none", recorded_at=clock.now))
     assert phase() == ("radiotherapy", "radiotherapy", 12)
+
+
+FRACTIONS = [("induction_day1", 0, -100), *(("rt_fraction", n, n - 60) for n in range(1, 29))]
+EARLY = [("induction_day1", 0, -100), ("early_stop", 0, -70)]
+
+
+@pytest.mark.parametrize(
+    ("dates", "group", "words"),
+    [
+        (FRACTIONS, "after_radiotherapy", "After radiotherapy, day 32"),
+        (FRACTIONS[:11], "radiotherapy", "Radiotherapy, fraction 10 of 28"),
+        ([*EARLY, *FRACTIONS[1:11]], "radiotherapy", "Radiotherapy, fraction 10 of 28"),
+        ([*FRACTIONS[:11], ("last_dose", 0, -90)], "radiotherapy", "Radiotherapy, fraction 10 of 28"),
+        (EARLY, "discontinued", "Early discontinuation of treatment, day 70"),
+    ],
+)
+def test_the_matrix_says_the_phase_of_all_other_pages(
+    app: Flask,
+    app_context: AppContext,
+    seeded: Study,
+    person: int,
+    clock: Clock,
+    dates: list[tuple[str, int, int]],
+    group: str,
+    words: str,
+) -> None:
+    with transaction(app_context.engine) as session:
+        for row in session.scalars(select(Anchor).where(Anchor.participant_id == person)):
+            row.superseded_at = clock.now
+        for kind, number, days in dates:
+            on = (clock.now + days * DAY).date()
+            session.add(Anchor(participant_id=person, kind=kind, number=number, on=on, recorded_at=clock.now))
+    matrix = read(app_context)
+    assert row_of(matrix, "NPC-050").group == group
+    assert matrix.phases[group] == 1
+    assert sum(matrix.phases.values()) == matrix.people
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    for address in (f"{PAGE}?lang=en&phase={group}", "/staff/participants?lang=en&find=NPC-050"):
+        assert desk.open(address).status_code == 200
+        assert words in desk.page
+        assert "NPC-050" in desk.page
+
+
+def test_a_part_of_the_schedule_without_forms_shows_the_course(
+    app: Flask, app_context: AppContext, seeded: Study, person: int
+) -> None:
+    matrix = read(app_context, part="ulcer")
+    assert matrix.chosen.part == "course"
+    assert matrix.people == read(app_context).people == len(matrix.rows)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(f"{PAGE}?lang=en&part=ulcer")
+    assert "No participants enrolled yet." not in desk.page
+    assert "NPC-050" in desk.page
+    # Planned, and not open yet: there is no column for it.
+    put(app_context, person, "ulcer_daily", 2, 1, 1)
+    assert read(app_context, part="ulcer").chosen.part == "course"
+    put(app_context, person, "ulcer_daily", 1, -1, 1)
+    matrix = read(app_context, part="ulcer")
+    assert [row.participant_number for row in matrix.rows] == ["NPC-050"]
+    assert {column.part for column in matrix.columns} == {"ulcer"}
+    # Another filter that nobody matches leaves the part as it was chosen.
+    matrix = read(app_context, part="ulcer", find="zzz")
+    assert (matrix.chosen.part, matrix.people, matrix.number) == ("ulcer", 1, 0)
 
 
 def test_the_filter_stands_in_the_address_and_in_words(app: Flask, app_context: AppContext, seeded: Study) -> None:

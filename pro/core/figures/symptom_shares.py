@@ -84,12 +84,15 @@ def is_worse(item: Item, code: object) -> bool | None:
 def period_of(on: date, starts: Mapping[str, date], phases: Sequence[str]) -> Period | None:
     """Return the period of a day; None after the last period.
 
-    ``starts``: phase -> its first day, for the phases that have begun. ``phases``: in order.
+    ``starts``: phase -> its first day, for the phases that took place, in order. ``phases``: those with columns, in
+    order. Phases after the last of ``phases`` do not end it; in any other phase without columns there is no period.
     """
-    begun = [phase for phase in phases if phase in starts and starts[phase] <= on]
+    begun = [phase for phase, start in starts.items() if start <= on]
     if not begun:
         return BEFORE, 0, 0
-    phase = begun[-1]
+    phase = phases[-1] if phases and phases[-1] in begun else begun[-1]
+    if phase not in phases:
+        return None
     week = (on - starts[phase]).days // 7 + 1
     spans = LAST_PHASE if phase == phases[-1] else WEEKLY
     return next(((phase, first, last) for first, last in spans if first <= week and (week <= last or not last)), None)

@@ -5,11 +5,11 @@ Source: docs/domain.md 6. Only dates that have happened count; planned and proje
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from pro.core.schedule.anchors import ACTUAL, DatedAnchor, Days, WorkingDays, period_parts, resolve_days
+from pro.core.schedule.anchors import ACTUAL, ONE_DAY, DatedAnchor, Days, WorkingDays, period_parts, resolve_days
 from pro.core.study_plan import AnchorKind, VisitSchedule
 
 # Values of ``TreatmentPhase.state``.
@@ -68,9 +68,25 @@ def current_phase(
     return replace(found, watch=_running_watch(calendar, given, today))
 
 
+def phase_starts(calendar: VisitSchedule, anchors: Sequence[DatedAnchor]) -> dict[str, date]:
+    """Return phase -> its first day, for every phase that took place, in the plan's order.
+
+    The day of an end belongs to the treatment that it ended. An end before the phase that it usually ends is
+    DISCONTINUED, as in ``current_phase``.
+    """
+    days = _days_of_treatment(calendar, [anchor for anchor in anchors if not anchor.planned], date.max)
+    begun = _begun_phases(calendar, days)
+    found: dict[str, date] = {}
+    for name, starts in begun.items():
+        start = min(starts, key=starts.__getitem__)
+        known = DISCONTINUED if _is_discontinued(calendar, days, begun, name, start) else name
+        found[known] = starts[start] + ONE_DAY if _is_end(calendar, start) else starts[start]
+    return found
+
+
 def phase_names(calendar: VisitSchedule) -> tuple[str, ...]:
     """Return every phase that a participant can be in, in the order of the treatment."""
-    return (BEFORE, *calendar.phases, WITHDRAWN, DIED)
+    return (BEFORE, *calendar.phases, DISCONTINUED, WITHDRAWN, DIED)
 
 
 def _end_of_participation(
@@ -105,46 +121,63 @@ def _days_of_treatment(calendar: VisitSchedule, given: Sequence[DatedAnchor], to
     }
 
 
-def _begun_phases(calendar: VisitSchedule, days: Days) -> list[str]:
-    """Return the phases that have begun, in the plan's order.
+def _begun_phases(calendar: VisitSchedule, days: Days) -> dict[str, dict[str, date]]:
+    """Return the phases that have begun, in the plan's order, as name -> anchor that begins it -> its first day.
 
     An end that lies before an earlier phase began (the last dose of induction, with radiotherapy after it) ends only
     its own treatment and begins no phase.
     """
-    found: list[str] = []
+    found: dict[str, dict[str, date]] = {}
     latest = date.min
     for name, starts in calendar.phases.items():
-        known = [start for start in starts if days[start]]
-        since = {start: min(day.on for day in days[start].values()) for start in known}
-        if any(not _is_end(calendar, start) or since[start] >= latest for start in known):
-            found.append(name)
-            latest = max(latest, min(since.values()))
+        since = {start: min(day.on for day in days[start].values()) for start in starts if days[start]}
+        begins = {start: on for start, on in since.items() if not _is_end(calendar, start) or on >= latest}
+        if begins:
+            found[name] = begins
+            latest = max(latest, min(begins.values()))
     return found
 
 
-def _phase(calendar: VisitSchedule, days: Days, begun: Sequence[str], today: date) -> TreatmentPhase:
+def _phase(calendar: VisitSchedule, days: Days, begun: Mapping[str, Mapping[str, date]], today: date) -> TreatmentPhase:
     """Return the phase of the plan that the last name of ``begun`` begins."""
-    name, order = begun[-1], list(calendar.phases)
-    starts = [start for start in calendar.phases[name] if days[start]]
-    start = min(starts, key=lambda kind: min(day.on for day in days[kind].values()))
-    since = min(day.on for day in days[start].values())
+    name, starts = list(begun.items())[-1]
+    start = min(starts, key=starts.__getitem__)
+    since = starts[start]
     kind = calendar.anchors[start]
     if kind.most:
         return _counted(calendar, days, name, start, today)
     after_end = _is_end(calendar, start)
     found = TreatmentPhase(UNDER, name, start, since, day=(today - since).days + (0 if after_end else 1))
-    before = order[order.index(name) - 1] if order.index(name) else ""
+    before = _phase_before(calendar, name)
     if not after_end or not before:
         return found
     if before not in begun:
-        # Without the treatment that it usually ends, the plan's name of this phase would not be true.
-        ended = any(days[other] for other in kind.after_all)
-        return found if ended else replace(found, state=DISCONTINUED, name="")
+        is_discontinued = _is_discontinued(calendar, days, begun, name, start)
+        return replace(found, state=DISCONTINUED, name="") if is_discontinued else found
     counted = _daily_start(calendar, days, before)
     if counted and max(days[counted]) < calendar.anchors[counted].most:
         number, most = max(days[counted]), calendar.anchors[counted].most
         return replace(found, name=before, number=number, most=most, daily=True, stopped=True)
     return found
+
+
+def _phase_before(calendar: VisitSchedule, name: str) -> str:
+    """Return the phase that the plan lists before ``name``, "" for the first one."""
+    order = ["", *calendar.phases]
+    return order[order.index(name) - 1]
+
+
+def _is_discontinued(
+    calendar: VisitSchedule, days: Days, begun: Mapping[str, Mapping[str, date]], name: str, start: str
+) -> bool:
+    """Return True if ``start`` is an end without the treatment that it usually ends.
+
+    The plan's name of the phase ("after radiotherapy") would not be true.
+    """
+    before = _phase_before(calendar, name)
+    if not _is_end(calendar, start) or not before or before in begun:
+        return False
+    return not any(days[other] for other in calendar.anchors[start].after_all)
 
 
 def _counted(calendar: VisitSchedule, days: Days, name: str, start: str, today: date) -> TreatmentPhase:

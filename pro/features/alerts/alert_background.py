@@ -10,6 +10,7 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.level import Level
+from pro.core.schedule.anchors import ACTUAL
 from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import StudyPlan
 from pro.features.accounts import staff_accounts
@@ -18,7 +19,7 @@ from pro.features.alerts.stable_symptoms import StableItem
 from pro.features.duty_roster import recipients
 from pro.features.duty_roster.recipients import DutyState
 from pro.features.participants import treatment_dates, treatment_phases
-from pro.models import Alert, Anchor, ClinicalFact, Participant, StaffMember
+from pro.models import Alert, ClinicalFact, Participant, StaffMember
 
 # The page has no room for more; it says how many more there are.
 MOST_EARLIER = 5
@@ -105,13 +106,12 @@ class AlertBackground:
 def read_background(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> AlertBackground:
     """Return the background of the alerts of ``case_key``. Without its plan, phase and doses stay empty."""
     plan = work.catalogue.plans.get(participant.plan)
-    given = _recorded_treatments(work, participant)
     duty = recipients.read_duty_state(work)
     earlier = list_cases(work, participant, language, but=case_key)
     ulcer = _ulcer_fact(work, participant)
     return AlertBackground(
         phase=treatment_phases.read_phase(work, participant),
-        doses=_newest_doses(work, plan, participant, given, language) if plan else (),
+        doses=_newest_doses(work, plan, participant, language) if plan else (),
         earlier=earlier[:MOST_EARLIER],
         more_earlier=max(0, len(earlier) - MOST_EARLIER),
         recent_earlier=sum(case.raised_at > work.now - RECENT for case in earlier),
@@ -164,29 +164,31 @@ def _deciding_names(instrument: Instrument, saw: dict[str, object]) -> list[str]
     return [*(raised or answers), *scored]
 
 
-def _recorded_treatments(work: UnitOfWork, participant: Participant) -> list[Anchor]:
-    """Return the dates that have happened, oldest first."""
-    today = treatment_dates.local_date(work.now, participant.time_zone)
-    rows = [row for row in treatment_dates.read_anchors(work, participant) if not row.planned and row.on <= today]
-    return sorted(rows, key=lambda row: (row.on, row.number))
-
-
 def _newest_doses(
-    work: UnitOfWork, plan: StudyPlan, participant: Participant, given: list[Anchor], language: str
+    work: UnitOfWork, plan: StudyPlan, participant: Participant, language: str
 ) -> tuple[RecordedTreatment, ...]:
-    """Return the newest dose of each exposure of the plan, and the newest of what is given daily."""
+    """Return the newest dose of each exposure of the plan, and the newest of what is given daily.
+
+    A dose that the plan takes for given on a recorded day (the first one on the day induction began) counts.
+    """
     words = work.catalogue.plan_words.get((plan.id, language))
     if plan.visit_schedule is None or words is None:
         return ()
     kinds = plan.visit_schedule.anchors
     daily = tuple(name for name, kind in kinds.items() if kind.projection and kind.projection.working_days)
     today = treatment_dates.local_date(work.now, participant.time_zone)
+    days = treatment_dates.resolve_days(work, participant, plan.visit_schedule)
     found = []
     for group in (*(exposure.doses for exposure in plan.visit_schedule.exposures), daily):
-        newest = next((row for row in reversed(given) if row.kind in group), None)
-        if newest is not None:
-            title, most = words.anchors[newest.kind], kinds[newest.kind].most
-            found.append(RecordedTreatment(title, newest.number, most, newest.on, (today - newest.on).days))
+        given = [
+            (day.on, number, name)
+            for name in group
+            for number, day in days[name].items()
+            if day.basis == ACTUAL and day.on <= today
+        ]
+        if given:
+            on, number, name = max(given)
+            found.append(RecordedTreatment(words.anchors[name], number, kinds[name].most, on, (today - on).days))
     return tuple(found)
 
 

@@ -145,7 +145,7 @@ def _build_case(
     is_new = is_news or (bool(waiting) and holder is None)
     holder = None if is_new else holder
     raised_at = min(alert.raised_at for alert in waiting or alerts)
-    since = [call for call in calls if call.participant_id == participant.id and call.at >= _minute_of(raised_at)]
+    since = [call for call in calls if call.participant_id == participant.id and call.at >= minute_of(raised_at)]
     return AlertCase(
         alert_id=alerts[0].id,
         source=alerts[0].source,
@@ -175,12 +175,12 @@ def _successful_calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[PhoneCa
         return []
     theirs = PhoneCall.participant_id.in_({alert.participant_id for alert in alerts})
     query = select(PhoneCall).where(
-        theirs, PhoneCall.outcome.in_(REACHED), PhoneCall.at >= _minute_of(min(alert.raised_at for alert in alerts))
+        theirs, PhoneCall.outcome.in_(REACHED), PhoneCall.at >= minute_of(min(alert.raised_at for alert in alerts))
     )
     return list(work.session.scalars(query.order_by(PhoneCall.at, PhoneCall.id)))
 
 
-def _minute_of(at: datetime) -> datetime:
+def minute_of(at: datetime) -> datetime:
     """Return the beginning of the minute: the time of a call is typed without seconds."""
     return at.replace(second=0, microsecond=0)
 

@@ -114,6 +114,7 @@ class AlertPage:
     """Everything about the alerts of one case.
 
     ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
+    ``calls``: newest first, with the name of the staff member who logged each.
 
     ``missed``: the missed form that raised them; then ``call_task_id`` is the open call task, and ``last_answer_at``
     when the participant answered last. What the participant wrote, for those who may read answers: ``texts`` that
@@ -128,6 +129,7 @@ class AlertPage:
     answers: list[AnswerRow]
     notes: list[tuple[datetime, str, str]]
     events: list[tuple[datetime, str, str]]
+    calls: list[tuple[PhoneCall, str]]
     phone: str | None
     can_acknowledge: bool
     open_ids: list[int]
@@ -195,6 +197,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
     missed = call_tasks.missed_form(work, alert, participant, language)
     task = call_tasks.open_task(work, participant.id) if case.missed else None
     reads = staff_accounts.has_right(work.actor.role, "see_answers")
+    calls = _calls_of_case(work, rows)
     came = message_reading.texts_of_alerts(work, rows) if reads else []
     return AlertPage(
         case=case,
@@ -207,7 +210,8 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         ],
         answers=_marked_answers(work, assessment, rows, language) if assessment else [],
         notes=_notes(work, alert.source),
-        events=_events(work, rows, assessment),
+        events=_events(work, rows, assessment, calls),
+        calls=calls,
         phone=phone_of(work, participant),
         can_acknowledge=staff_accounts.has_right(work.actor.role, "acknowledge"),
         open_ids=[row.id for row in rows if row.acknowledged_at is None and row.closed_at is None],
@@ -423,8 +427,28 @@ def _notes(work: UnitOfWork, case_key: str) -> list[tuple[datetime, str, str]]:
     return [(row.at, names.get(row.staff_id, ""), row.text) for row in work.session.scalars(query)]
 
 
+def _calls_of_case(work: UnitOfWork, alerts: Sequence[Alert]) -> list[tuple[PhoneCall, str]]:
+    """Return the calls about ``alerts``, all of one case, and who logged them, newest first.
+
+    These are the calls logged on its page, and every other call to the participant while an alert of it was open: calls
+    from a call task or from the participant's page name no alert.
+    """
+    since = alert_list.minute_of(min(alert.raised_at for alert in alerts))
+    standing = [alert.closed_at for alert in alerts if alert.superseded_at is None] or [alerts[-1].closed_at]
+    closed = [at for at in standing if at is not None]
+    until = max(closed) if len(closed) == len(standing) else work.now
+    return [
+        (call, name)
+        for call, name in call_tasks.list_calls(work, alerts[0].participant_id)
+        if call.source == alerts[0].source or since <= call.at <= until
+    ]
+
+
 def _events(
-    work: UnitOfWork, alerts: Sequence[Alert], assessment: Assessment | None
+    work: UnitOfWork,
+    alerts: Sequence[Alert],
+    assessment: Assessment | None,
+    calls: Sequence[tuple[PhoneCall, str]],
 ) -> list[tuple[datetime, str, str]]:
     """Return the history, newest first: (time, key of the action, person or rule)."""
     names = staff_accounts.staff_names(work)
@@ -445,8 +469,7 @@ def _events(
     source = alerts[0].source
     for grading in work.session.scalars(select(Grading).where(Grading.source == source)):
         found.append((grading.at, "grading.signed", names.get(grading.staff_id, "")))
-    for call in work.session.scalars(select(PhoneCall).where(PhoneCall.source == source)):
-        found.append((call.at, "call.made", names.get(call.staff_id, "")))
+    found.extend((call.at, "call.made", name) for call, name in calls)
     if assessment and assessment.submitted_at:
         found.append((assessment.submitted_at, "assessment.submitted", ""))
     return sorted(found, key=lambda row: row[0], reverse=True)

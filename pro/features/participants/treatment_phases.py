@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from pro.app_context import UnitOfWork
 from pro.core.schedule import treatment_phase
 from pro.core.schedule.anchors import DatedAnchor
 from pro.core.schedule.treatment_phase import TreatmentPhase
+from pro.core.study_plan import StudyPlan
 from pro.features.participants.treatment_dates import local_date
 from pro.models import Anchor, Participant
 
@@ -29,7 +31,16 @@ def read_phase(work: UnitOfWork, participant: Participant) -> TreatmentPhase | N
     return read_phases(work, [participant]).get(participant.id)
 
 
-def _recorded_anchors(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[DatedAnchor]]:
+def read_phase_starts(work: UnitOfWork, plan: StudyPlan) -> dict[int, dict[str, date]]:
+    """Return participant id -> phase -> its first day, as ``treatment_phase.phase_starts``, of a whole study."""
+    calendar = plan.visit_schedule
+    if calendar is None:
+        return {}
+    anchors = _recorded_anchors(work, select(Participant.id).where(Participant.plan == plan.id))
+    return {participant_id: treatment_phase.phase_starts(calendar, dates) for participant_id, dates in anchors.items()}
+
+
+def _recorded_anchors(work: UnitOfWork, ids: Sequence[int] | Select[int]) -> dict[int, list[DatedAnchor]]:
     """Return participant id -> first and last recorded date of each kind.
 
     These decide the phase; the dates between them, of which a course has fifty, need not be read.

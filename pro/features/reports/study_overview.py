@@ -27,8 +27,6 @@ from pro.models import Alert, ExpectedForm, Participant, Score, StudyFigures
 log = logging.getLogger(__name__)
 # Statistics are renewed every minute, or less often, so that counting takes at most a hundredth of the time.
 RENEWAL_INTERVAL, COUNTING_SHARE = timedelta(minutes=1), 100
-# Alerts that the system closed say nothing about the time that staff need.
-CLOSED_AUTOMATICALLY = "closed_itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
 
 
 def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
-    """Return all statistics of one study as of now, in fifteen queries."""
+    """Return all statistics of one study as of now, in sixteen queries."""
     order = (
         (*plan.instruments, *(visit.id for visit in plan.visit_schedule.visits))
         if plan.visit_schedule
@@ -179,7 +177,7 @@ def _handling(work: UnitOfWork, plan: StudyPlan) -> tuple[study_figures.AlertHan
     found = []
     for moment, by_people in (
         (Alert.acknowledged_at, Alert.acknowledged_at.is_not(None)),
-        (Alert.closed_at, and_(Alert.closed_at.is_not(None), Alert.disposition != CLOSED_AUTOMATICALLY)),
+        (Alert.closed_at, and_(Alert.closed_at.is_not(None), Alert.disposition != study_symptoms.CLOSED_AUTOMATICALLY)),
     ):
         minutes = _minutes_between(work, Alert.raised_at.expression, moment.expression)
         query = ours.add_columns(minutes, func.count()).where(by_people).group_by(minutes)

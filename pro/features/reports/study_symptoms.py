@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import String, cast, func, select
@@ -18,12 +19,15 @@ from pro.core.rule_language.level import Level
 from pro.core.schedule import visit_columns
 from pro.core.study_plan import StudyPlan
 from pro.core.triage import escalation_steps
+from pro.features.alerts import alert_list
+from pro.features.participants import treatment_phases
 from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule.missed_forms import UNREACHED_OUTCOMES
 from pro.models import Alert, Anchor, Answer, Assessment, ClinicalFact, Participant, PhoneCall
 
 # Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
 ACKNOWLEDGE_EMERGENCY, CONTACT_URGENT = timedelta(minutes=30), timedelta(hours=24)
+# Alerts that the system closed, because the answer came, say nothing about the time that staff need.
+CLOSED_AUTOMATICALLY = "closed_itself"
 
 
 def read_symptoms(
@@ -37,7 +41,7 @@ def read_symptoms(
     groups = dict.fromkeys(column.group for column in columns if column.fixed)
     phases = [phase for phase in calendar.phases if phase in groups]
     items = symptom_shares.symptom_items(work.catalogue.shown_instrument(plan.checkin))
-    starts = _phase_starts(work, plan, {anchor: phase for phase in phases for anchor in calendar.phases[phase]})
+    starts = treatment_phases.read_phase_starts(work, plan)
     forms = _form_periods(work, plan, excluded, starts, phases)
     newer = aliased(Answer)
     newer_answers = select(newer.id).where(
@@ -60,22 +64,6 @@ def read_symptoms(
         for item, _colon, code in (one.partition(":") for one in text.split(","))
     )
     return symptom_shares.symptom_rows(items, found, phases)
-
-
-def _phase_starts(work: UnitOfWork, plan: StudyPlan, begins: Mapping[str, str]) -> dict[int, dict[str, date]]:
-    """Return participant -> phase -> its first day, by dates that took place. ``begins``: anchor -> phase."""
-    query = (
-        select(Anchor.participant_id, Anchor.kind, func.min(Anchor.on))
-        .join(Participant, Participant.id == Anchor.participant_id)
-        .where(Participant.plan == plan.id, Anchor.superseded_at.is_(None), Anchor.planned.is_(False))
-        .where(Anchor.kind.in_(begins))
-        .group_by(Anchor.participant_id, Anchor.kind)
-    )
-    found: defaultdict[int, dict[str, date]] = defaultdict(dict)
-    for participant_id, kind, on in work.session.execute(query):
-        known = found[participant_id]
-        known[begins[kind]] = min(on, known.get(begins[kind], on))
-    return found
 
 
 def _form_periods(
@@ -101,58 +89,93 @@ def _form_periods(
     return found
 
 
-def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTimes, ...]:
-    """Return the response times of emergencies and urgent alerts, in one query; a case counts once for each level.
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One alert with the first acknowledgement and the first call that reached a person.
 
-    All alerts of one source are one case. Unanswered calls and wrong numbers are no contact.
+    ``closed_itself``: the answer came, so that a response that was not made is no late one.
     """
-    reached = (
-        select(func.min(PhoneCall.at))
-        .where(
-            PhoneCall.source == Alert.source,
-            PhoneCall.at >= Alert.raised_at,
-            PhoneCall.outcome.not_in(UNREACHED_OUTCOMES),
-        )
-        .correlate(Alert)
-        .scalar_subquery()
-    )
+
+    level: int
+    raised_at: datetime
+    acknowledged_at: datetime | None
+    called_at: datetime | None
+    closed_itself: bool
+
+
+def read_response_times(work: UnitOfWork, plan: StudyPlan) -> tuple[ResponseTimes, ...]:
+    """Return the response times of emergencies and urgent alerts, in two queries; a case counts once for each level.
+
+    All alerts of one source are one case. Unanswered calls and wrong numbers are no contact. An alert that closed
+    itself before staff responded is left out.
+    """
+    calls = _calls_by_participant(work, plan)
     query = (
-        select(Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at, reached)
+        select(Alert.participant_id, Alert.source, Alert.level, Alert.raised_at, Alert.acknowledged_at)
+        .add_columns(Alert.closed_at, Alert.disposition)
         .join(Participant, Participant.id == Alert.participant_id)
         .where(Participant.plan == plan.id, Alert.superseded_at.is_(None), Alert.level >= Level.URGENT)
         .order_by(Alert.raised_at, Alert.id)
     )
-    cases: dict[tuple[str, int], tuple[datetime, datetime | None, datetime | None]] = {}
-    for source, level, raised_at, acknowledged_at, called_at in work.session.execute(query):
-        cases.setdefault((source, level), (raised_at, acknowledged_at, called_at))
+    cases: dict[tuple[str, int], _Case] = {}
+    for participant_id, source, level, raised_at, acknowledged_at, closed_at, disposition in work.session.execute(
+        query
+    ):
+        closed_itself = disposition == CLOSED_AUTOMATICALLY
+        until = closed_at if closed_itself or closed_at is None else max(closed_at, raised_at + CONTACT_URGENT)
+        called_at = _first_contact(calls.get(participant_id, ()), source, raised_at, until)
+        if not closed_itself or acknowledged_at or called_at:
+            case = _Case(level, raised_at, acknowledged_at, called_at, closed_itself)
+            cases.setdefault((source, level), case)
+    return _response_rows(work, plan, list(cases.values()))
+
+
+def _response_rows(work: UnitOfWork, plan: StudyPlan, cases: Sequence[_Case]) -> tuple[ResponseTimes, ...]:
+    """Return the response times of ``cases``, the oldest first, for each level and step that has any."""
     hours = escalation_steps.working_hours(plan.settings, work.catalogue.working[plan.id])
-    emergencies = [one for (_source, level), one in cases.items() if level == Level.EMERGENCY]
-    urgent = [one for (_source, level), one in cases.items() if level == Level.URGENT]
-    limit = ACKNOWLEDGE_EMERGENCY
+
+    def row(level: Level, step: str, limit: timedelta) -> ResponseTimes:
+        responses = []
+        for case in cases:
+            at = case.called_at if step == "contact" else case.acknowledged_at
+            if case.level == level and (at is not None or not case.closed_itself):
+                due = case.raised_at + limit if limit else _acknowledge_by(plan, case.raised_at, hours)
+                responses.append((case.raised_at, due, at))
+        return response_times.response_times(level, step, limit // timedelta(minutes=1), responses, work.now)
+
     rows = [
-        response_times.response_times(
-            Level.EMERGENCY,
-            "acknowledge",
-            limit // timedelta(minutes=1),
-            [(raised, raised + limit, taken) for raised, taken, _called in emergencies],
-            work.now,
-        ),
-        response_times.response_times(
-            Level.URGENT,
-            "acknowledge",
-            0,
-            [(raised, _acknowledge_by(plan, raised, hours), taken) for raised, taken, _called in urgent],
-            work.now,
-        ),
-        response_times.response_times(
-            Level.URGENT,
-            "contact",
-            CONTACT_URGENT // timedelta(minutes=1),
-            [(raised, raised + CONTACT_URGENT, called) for raised, _taken, called in urgent],
-            work.now,
-        ),
+        row(Level.EMERGENCY, "acknowledge", ACKNOWLEDGE_EMERGENCY),
+        # The limit differs from alert to alert: it follows the working hours.
+        row(Level.URGENT, "acknowledge", timedelta()),
+        row(Level.URGENT, "contact", CONTACT_URGENT),
     ]
-    return tuple(row for row in rows if row.n or row.due)
+    return tuple(one for one in rows if one.n or one.due)
+
+
+def _calls_by_participant(work: UnitOfWork, plan: StudyPlan) -> dict[int, list[tuple[datetime, str]]]:
+    """Return participant -> (time, source) of the calls that reached a person, oldest first."""
+    query = (
+        select(PhoneCall.participant_id, PhoneCall.at, PhoneCall.source)
+        .join(Participant, Participant.id == PhoneCall.participant_id)
+        .where(Participant.plan == plan.id, PhoneCall.outcome.in_(alert_list.REACHED))
+        .order_by(PhoneCall.at, PhoneCall.id)
+    )
+    found: defaultdict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    for participant_id, at, source in work.session.execute(query):
+        found[participant_id].append((at, source))
+    return found
+
+
+def _first_contact(
+    calls: Sequence[tuple[datetime, str]], source: str, raised_at: datetime, until: datetime | None
+) -> datetime | None:
+    """Return the first of ``calls`` since an alert, wherever staff logged it: most calls name no alert.
+
+    After ``until``, only a call about the alert counts.
+    """
+    since = alert_list.minute_of(raised_at)
+    found = (at for at, about in calls if at >= since and (until is None or at <= until or about == source))
+    return next(found, None)
 
 
 def _acknowledge_by(plan: StudyPlan, raised_at: datetime, hours: escalation_steps.WorkingHours) -> datetime:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.core.figures.study_figures import Figures
-from pro.core.schedule import visit_columns
+from pro.core.schedule import treatment_phase, visit_columns
+from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.schedule.visit_columns import COURSE, LATER, VisitColumn, VisitKey
 from pro.core.study_plan import StudyPlan, VisitSchedule
-from pro.features.participants import consent_records
-from pro.features.participants.treatment_dates import local_date
+from pro.features.participants import consent_records, treatment_phases
 from pro.features.schedule import outstanding_forms
 from pro.features.schedule.outstanding_forms import TODAY, UNEXPLAINED, FormToDo
-from pro.models import Anchor, ClinicalFact, ExpectedForm, Participant
+from pro.models import ClinicalFact, ExpectedForm, Participant
 
 PAGE_SIZE = 50
-# Groups of participants beside the phases of the plan: before treatment, with an ulcer, no longer in the study.
-BEFORE, ULCER, LEFT = "before", "ulcer", "left"
+# Groups of participants beside the phases of the plan and DISCONTINUED: before treatment, with an ulcer, no longer in
+# the study.
+BEFORE, ULCER, LEFT = treatment_phase.BEFORE, "ulcer", "left"
+ENDED = (treatment_phase.WITHDRAWN, treatment_phase.DIED)
 ULCER_STATUSES = ("suspected", "confirmed")
 STATES = (TODAY, UNEXPLAINED)
 
@@ -74,25 +74,13 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonPhase:
-    """Group of a participant for the filter, the last phase that began, and how often its treatment was given."""
-
-    group: str
-    phase: str
-    given: int
-    planned: int
-
-
-@dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One participant. ``ended``: died or withdrawn, else ""."""
+    """One participant. ``group``: for the filter. ``phase``: None if it is not known."""
 
     id: int
     participant_number: str
-    phase: PersonPhase
-    ended: str
-    ended_at: datetime | None
-    time_zone: str
+    group: str
+    phase: TreatmentPhase | None
     cells: tuple[Cell, ...]
 
 
@@ -119,20 +107,6 @@ class VisitMatrix:
     state_counts: Mapping[str, int]
 
 
-class _Person(NamedTuple):
-    """One participant of the study."""
-
-    id: int
-    participant_number: str
-    time_zone: str
-    withdrawn_at: datetime | None
-    died_at: datetime | None
-
-    @property
-    def ended(self) -> str:
-        return "died" if self.died_at else "withdrawn" if self.withdrawn_at else ""
-
-
 def read_matrix(work: UnitOfWork, plan: StudyPlan, chosen: MatrixFilter, figures: Figures | None) -> VisitMatrix | None:
     """Return one page of the matrix of ``plan``, in at most eight queries; None without a visit schedule.
 
@@ -143,17 +117,23 @@ def read_matrix(work: UnitOfWork, plan: StudyPlan, chosen: MatrixFilter, figures
         return None
     columns = visit_columns.list_columns(calendar)
     people = _read_people(work, plan)
-    phases = _read_phases(work, plan, calendar, people)
     if chosen.part in calendar.periods:
         kept = _people_with_forms(work, plan, {column.kind for column in columns if column.part == chosen.part})
-        people = [person for person in people if person.id in kept]
+        people, chosen = _narrow(people, kept, chosen)
+    phases = treatment_phases.read_phases(work, people)
+    groups = _read_groups(work, plan, people, phases)
     to_do = outstanding_forms.forms_to_do(work, plan.id)
-    shown, chosen = _sort_and_choose_page(_filter(people, phases, to_do, chosen), to_do, chosen)
+    shown, chosen = _sort_and_choose_page(_filter(people, groups, to_do, chosen), to_do, chosen)
     on_page = shown[(chosen.page - 1) * PAGE_SIZE : chosen.page * PAGE_SIZE]
     forms = _read_forms(work, on_page, chosen.instrument)
     opened = {(row.kind, row.number) for rows in forms.values() for row in rows if row.opens_at <= work.now}
     opened |= {(row.kind, row.number) for row in figures.visits} if figures else set()
-    parts = tuple(dict.fromkeys(column.part for column in columns if column.fixed or column.key in opened))
+    in_period = chosen.part if chosen.part in calendar.periods else COURSE
+    parts = tuple(
+        dict.fromkeys(
+            column.part for column in columns if column.fixed or column.key in opened or column.part == in_period
+        )
+    )
     chosen = replace(chosen, part=chosen.part if chosen.part in parts else COURSE)
     columns_shown = visit_columns.shown_columns(columns, chosen.part, opened)
     needing = {one.expected_form_id for one in to_do}
@@ -161,14 +141,20 @@ def read_matrix(work: UnitOfWork, plan: StudyPlan, chosen: MatrixFilter, figures
         chosen=chosen,
         columns=columns_shown,
         rows=tuple(
-            _build_row(work, person, phases[person.id], forms.get(person.id, []), columns_shown, needing)
+            MatrixRow(
+                person.id,
+                person.participant_number,
+                groups[person.id],
+                phases.get(person.id),
+                _build_cells(work, person, forms.get(person.id, []), columns_shown, needing),
+            )
             for person in on_page
         ),
         number=len(shown),
         people=len(people),
         pages=_page_count(len(shown)),
         to_do=tuple(to_do),
-        phases=_count_phases(calendar, (phases[person.id] for person in people)),
+        phases=_count_groups(calendar, (groups[person.id] for person in people)),
         parts=parts,
         footer=_footer(columns_shown, figures, chosen.instrument),
         state_counts=_count_states(to_do),
@@ -180,8 +166,8 @@ def _page_count(number: int) -> int:
 
 
 def _sort_and_choose_page(
-    people: list[_Person], to_do: Sequence[FormToDo], chosen: MatrixFilter
-) -> tuple[list[_Person], MatrixFilter]:
+    people: list[Participant], to_do: Sequence[FormToDo], chosen: MatrixFilter
+) -> tuple[list[Participant], MatrixFilter]:
     """Return the participants in the chosen order, and the filter with the order and page that are shown."""
     pages = _page_count(len(people))
     order = chosen.order if chosen.order in ("urgent", "number") else "urgent" if pages > 1 else "number"
@@ -191,83 +177,67 @@ def _sort_and_choose_page(
     return people, replace(chosen, order=order, page=min(max(1, chosen.page), pages))
 
 
-def _read_people(work: UnitOfWork, plan: StudyPlan) -> list[_Person]:
+def _read_people(work: UnitOfWork, plan: StudyPlan) -> list[Participant]:
     """Return the participants of the study by number, without those who were enrolled by mistake."""
-    query = (
-        select(
-            Participant.id,
-            Participant.participant_number,
-            Participant.time_zone,
-            Participant.withdrawn_at,
-            Participant.died_at,
-        )
-        .where(Participant.plan == plan.id)
-        .order_by(Participant.participant_number)
-    )
-    people = [_Person(*row) for row in work.session.execute(query)]
+    query = select(Participant).where(Participant.plan == plan.id).order_by(Participant.participant_number)
+    people = list(work.session.scalars(query))
     mistakes = consent_records.enrolled_by_mistake(work, [person.id for person in people if person.withdrawn_at])
     return [person for person in people if person.id not in mistakes]
 
 
-def _read_phases(
-    work: UnitOfWork, plan: StudyPlan, calendar: VisitSchedule, people: Sequence[_Person]
-) -> dict[int, PersonPhase]:
-    """Return the phase of each participant, by dates that took place."""
+def _narrow(
+    people: list[Participant], kept: Collection[int], chosen: MatrixFilter
+) -> tuple[list[Participant], MatrixFilter]:
+    """Return the participants with forms of the chosen period; all, with their course, if there are none."""
+    found = [person for person in people if person.id in kept]
+    return (found, chosen) if found else (people, replace(chosen, part=COURSE))
+
+
+def _read_groups(
+    work: UnitOfWork, plan: StudyPlan, people: Iterable[Participant], phases: Mapping[int, TreatmentPhase]
+) -> dict[int, str]:
+    """Return the group of each participant: an ulcer outweighs the phase, an end of participation both."""
     theirs = select(Participant.id).where(Participant.plan == plan.id)
-    begins = {anchor: phase for phase, anchors in calendar.phases.items() for anchor in anchors}
-    given: defaultdict[int, dict[str, int]] = defaultdict(dict)
-    today = local_date(work.now, plan.settings.time_zone)
-    dates = select(Anchor.participant_id, Anchor.kind, func.max(Anchor.number)).where(
-        Anchor.participant_id.in_(theirs),
-        Anchor.superseded_at.is_(None),
-        Anchor.planned.is_(False),
-        Anchor.on <= today,
-        Anchor.kind.in_(begins),
-    )
-    for participant_id, kind, number in work.session.execute(dates.group_by(Anchor.participant_id, Anchor.kind)):
-        given[participant_id][kind] = number
     facts = select(ClinicalFact.participant_id, ClinicalFact.value).where(
         ClinicalFact.participant_id.in_(theirs), ClinicalFact.name == "ulcer_status"
     )
     # The newest fact of a participant comes last and stays.
     ulcers = {row[0]: row[1] for row in work.session.execute(facts.order_by(ClinicalFact.id))}
-    order = list(calendar.phases)
     found = {}
     for person in people:
-        kinds = given.get(person.id, {})
-        last = max(kinds, key=lambda kind: order.index(begins[kind]), default="")
-        phase = begins[last] if last else ""
-        group = LEFT if person.ended else ULCER if ulcers.get(person.id) in ULCER_STATUSES else phase or BEFORE
-        most = calendar.anchors[last].most if last else 0
-        found[person.id] = PersonPhase(group, phase, kinds[last] if most else 0, most)
+        phase = phases.get(person.id)
+        is_over = not person.is_active or (phase is not None and phase.state in ENDED)
+        has_ulcer = ulcers.get(person.id) in ULCER_STATUSES
+        reached = (phase.name or phase.state) if phase else BEFORE
+        found[person.id] = LEFT if is_over else ULCER if has_ulcer else reached
     return found
 
 
 def _people_with_forms(work: UnitOfWork, plan: StudyPlan, kinds: Collection[str]) -> set[int]:
-    """Return the participants of the study who have an expected form of one of these kinds of visits."""
+    """Return the participants of the study to whom a form of one of these kinds of visits was open."""
     theirs = select(Participant.id).where(Participant.plan == plan.id)
     query = select(ExpectedForm.participant_id).where(
-        ExpectedForm.participant_id.in_(theirs), ExpectedForm.kind.in_(kinds)
+        ExpectedForm.participant_id.in_(theirs), ExpectedForm.kind.in_(kinds), ExpectedForm.opens_at <= work.now
     )
     return set(work.session.scalars(query.distinct()))
 
 
 def _filter(
-    people: Sequence[_Person], phases: Mapping[int, PersonPhase], to_do: Iterable[FormToDo], chosen: MatrixFilter
-) -> list[_Person]:
+    people: Sequence[Participant], groups: Mapping[int, str], to_do: Iterable[FormToDo], chosen: MatrixFilter
+) -> list[Participant]:
     """Return the participants who match every part of the filter."""
     needing = {one.participant_id for one in to_do if chosen.state in ("needs", one.state)}
     part = chosen.find.strip().casefold()
     return [
         person
         for person in people
-        if (not chosen.phase or phases[person.id].group == chosen.phase)
+        if (not chosen.phase or groups[person.id] == chosen.phase)
         and (not chosen.state or person.id in needing)
         and part in person.participant_number.casefold()
     ]
 
 
-def _read_forms(work: UnitOfWork, people: Sequence[_Person], instrument: str) -> dict[int, list[ExpectedForm]]:
+def _read_forms(work: UnitOfWork, people: Sequence[Participant], instrument: str) -> dict[int, list[ExpectedForm]]:
     """Return the expected forms of the participants of one page."""
     query = select(ExpectedForm).where(ExpectedForm.participant_id.in_([person.id for person in people]))
     if instrument:
@@ -278,14 +248,14 @@ def _read_forms(work: UnitOfWork, people: Sequence[_Person], instrument: str) ->
     return found
 
 
-def _build_row(
+def _build_cells(
     work: UnitOfWork,
-    person: _Person,
-    phase: PersonPhase,
+    person: Participant,
     forms: Sequence[ExpectedForm],
     columns: Sequence[VisitColumn],
     needing: Collection[int],
-) -> MatrixRow:
+) -> tuple[Cell, ...]:
+    """Return one cell for each of ``columns``."""
     marks: defaultdict[VisitKey, list[CellMark]] = defaultdict(list)
     for row in forms:
         state = _form_state(work, row, person.time_zone)
@@ -298,12 +268,9 @@ def _build_row(
     for place, column in enumerate(columns):
         found = tuple(sorted(marks.get(column.key, ()), key=lambda mark: mark.instrument))
         # A visit without a form between visits that have one is left out of this participant's course for good.
-        never = bool(person.ended) or place < last.get(_row_part(column), -1)
+        never = not person.is_active or place < last.get(_row_part(column), -1)
         cells.append(Cell(found, "" if found else "not_asked" if never else "not_yet"))
-    ended_at = person.died_at or person.withdrawn_at
-    return MatrixRow(
-        person.id, person.participant_number, phase, person.ended, ended_at, person.time_zone, tuple(cells)
-    )
+    return tuple(cells)
 
 
 def _row_part(column: VisitColumn) -> str:
@@ -324,10 +291,10 @@ def _form_state(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
     return "missed" if row.missing_reason else "unexplained"
 
 
-def _count_phases(calendar: VisitSchedule, phases: Iterable[PersonPhase]) -> dict[str, int]:
+def _count_groups(calendar: VisitSchedule, groups: Iterable[str]) -> dict[str, int]:
     """Return group -> participants, in the order of the treatment, without empty groups."""
-    counts = Counter(one.group for one in phases)
-    order = [BEFORE, *calendar.phases, ULCER, LEFT]
+    counts = Counter(groups)
+    order = [BEFORE, *calendar.phases, treatment_phase.DISCONTINUED, ULCER, LEFT]
     return {group: counts[group] for group in order if counts[group]}
 
 

@@ -145,15 +145,12 @@ def _task_row(
     )
 
 
-def list_calls(work: UnitOfWork, participant_id: int, source: str = "") -> list[tuple[PhoneCall, str]]:
-    """Return the calls to a participant and who logged them, newest first.
-
-    ``source``: only the calls about the alerts of this source.
-    """
+def list_calls(work: UnitOfWork, participant_id: int) -> list[tuple[PhoneCall, str]]:
+    """Return the calls to a participant and who logged them, newest first."""
     query = (
         select(PhoneCall, StaffMember.name)
         .join(StaffMember, StaffMember.id == PhoneCall.staff_id)
-        .where(PhoneCall.participant_id == participant_id, *([PhoneCall.source == source] if source else []))
+        .where(PhoneCall.participant_id == participant_id)
         .order_by(PhoneCall.at.desc(), PhoneCall.id.desc())
     )
     return [(call, name) for call, name in work.session.execute(query)]

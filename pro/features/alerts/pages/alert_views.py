@@ -22,7 +22,7 @@ from pro.features.alerts.alert_page import AlertPage
 from pro.features.alerts.pages import answer_groups, handling_path
 from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, NoteForm, StableForm
 from pro.features.alerts.stable_symptoms import StableOffer
-from pro.features.schedule import call_tasks, missed_forms
+from pro.features.schedule import missed_forms
 from pro.web import request_context, typed_moments
 from pro.web.forms import choices, posted_row_number
 from pro.web.notices import notify
@@ -269,7 +269,7 @@ def _render(page: AlertPage, forms: AlertForms, status: int = 200) -> ResponseRe
             closings=closings,
         ),
         "answers": answer_groups.group_answers(page.answers),
-        "calls": call_tasks.list_calls(work, page.participant.id, source),
+        "calls": page.calls,
         "standing_ids": [one.alert_id for one in page.findings if not one.closed and not one.superseded],
         "closings": closings,
         "report_hours": work.catalogue.terms.report_hours,

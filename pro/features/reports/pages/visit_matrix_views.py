@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from pro.core.schedule import treatment_phase
 from pro.core.schedule.visit_columns import COURSE, LATER
 from pro.core.study_plan import PlanWords
 from pro.features.accounts.pages.page_guard import SignedInStaff, staff_page
@@ -20,7 +21,6 @@ from pro.features.reports.visit_matrix import (
     Cell,
     CellMark,
     MatrixFilter,
-    MatrixRow,
     VisitMatrix,
 )
 from pro.features.schedule.outstanding_forms import FormToDo
@@ -51,6 +51,7 @@ CELL_STATES: Mapping[str, str] = {
 }
 GROUPS: Mapping[str, str] = {
     BEFORE: N_("Before treatment"),
+    treatment_phase.DISCONTINUED: N_("Early discontinuation of treatment"),
     ULCER: N_("Suspected or confirmed ulcer"),
     LEFT: N_("Participation ended"),
 }
@@ -131,23 +132,6 @@ def _words_shown(matrix: VisitMatrix, words: PlanWords) -> dict[str, Any]:
             return word("matrix_group", group or BEFORE)
         return words.phases[group] if group in words.phases else word("matrix_part", group)
 
-    def phase_shown(row: MatrixRow) -> str:
-        say = request_context.translator().gettext
-        if row.ended and row.ended_at:
-            ended = request_context.when(row.ended_at, N_("d MMM"))
-            return (
-                say(N_("Died %(day)s"), day=ended) if row.ended == "died" else say(N_("Withdrawn %(day)s"), day=ended)
-            )
-        name = words.phases[row.phase.phase] if row.phase.phase else word("matrix_group", BEFORE)
-        if row.phase.given:
-            name = say(
-                N_("%(phase)s, %(given)s of %(planned)s"),
-                phase=name,
-                given=row.phase.given,
-                planned=row.phase.planned,
-            )
-        return name
-
     def mark_words(mark: CellMark) -> str:
         return f"{catalogue.staff_title(mark.instrument, language)} {word('visit_cell', mark.state)}"
 
@@ -162,7 +146,6 @@ def _words_shown(matrix: VisitMatrix, words: PlanWords) -> dict[str, Any]:
 
     return {
         "group_name": group_name,
-        "phase_shown": phase_shown,
         "cell_words": cell_words,
         "link": link,
         "head": lambda column: words.column(column.kind, column.number, column.days),
