@@ -311,7 +311,7 @@ def test_text_that_waits_on_the_sign_in_page_stays_there(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     desk = signed_in_browser(app, seeded.staff["nurse"])
-    path = f"/staff/inbox/{seeded.chinese.id}"
+    path = f"/staff/participants/{seeded.chinese.id}/messages"
     desk.open(path)
     clock.move(minutes=31)
     sent = {"text": "I shall call you at eight", "do": "free"}

@@ -20,7 +20,7 @@ from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock
 
-QUERY_TABLES = {"query", "query_step", "event"}
+QUERY_TABLES = {"query", "query_step", "audit_entry"}
 
 
 def monitor(clinic: Clinic) -> Actor:
@@ -171,8 +171,8 @@ def test_a_frozen_record_may_be_asked_about(clinic: Clinic) -> None:
 def test_the_list_has_open_ones_first_the_one_that_waits_longest_on_top(clinic: Clinic, clock: Clock) -> None:
     clinic.start().finish(bleed=0)
     numbers = []
-    for _one in range(4):
-        numbers.append(ask(clinic))
+    for one in range(4):
+        numbers.append(ask(clinic, text=f"Question {one}?"))
         clock.move(minutes=1)
     step(clinic, numbers[0], "closed")
     step(clinic, numbers[1], "answered", "Yes.")
