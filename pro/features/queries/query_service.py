@@ -92,12 +92,18 @@ class WaitingQuery:
 def ask_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) -> Query:
     """Store a query about ``item`` of a submitted form, or about the whole form for "".
 
-    Raises BadData("query", fields={"text": why}) and NotFound("item").
+    The acting person's own open query with the same text is returned instead of a second one. Raises BadData("query", fields={"text": why}) and NotFound("item").
     """
     shape = work.catalogue.shown_instrument(assessment.instrument)
     if item and item not in shape.items and item not in form_state.answer_rows(work, assessment.id):
         raise NotFound("item")
     said = _checked_text(text)
+    # A query cannot be withdrawn, so a button that was pressed twice must not ask twice. The lock makes simultaneous
+    # submissions wait for each other.
+    work.lock(assessment)
+    same = _open_query(work, assessment, item, said)
+    if same is not None:
+        return same
     row = Query(
         participant_id=assessment.participant_id,
         assessment_id=assessment.id,
@@ -213,6 +219,14 @@ def _checked_text(text: str, *, needed: bool = True) -> str:
     if why:
         raise BadData("query", fields={"text": why})
     return said
+
+
+def _open_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) -> Query | None:
+    """Return the open query that the acting staff member asked about ``item`` with the same text, or None."""
+    query = select(Query).join(QueryStep, QueryStep.query_id == Query.id)
+    query = query.where(Query.assessment_id == assessment.id, Query.item == item, Query.state == "open")
+    query = query.where(QueryStep.kind == "asked", QueryStep.staff_id == work.actor.id, QueryStep.text == text)
+    return work.session.scalar(query.order_by(Query.id).limit(1))
 
 
 def _add_step(work: UnitOfWork, row: Query, kind: str, text: str) -> None:
