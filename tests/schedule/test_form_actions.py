@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -44,7 +45,7 @@ def rows(app_context: AppContext, *, missed: bool) -> list[ExpectedForm]:
 def texts(app_context: AppContext) -> list[Message]:
     """Return the text messages about forms, in order."""
     with transaction(app_context.engine) as session:
-        query = select(Message).where(Message.channel == "sms", Message.template.like("invitation%"))
+        query = select(Message).where(Message.channel == "sms", Message.template.like("form_message%"))
         return list(session.scalars(query.order_by(Message.id)))
 
 
@@ -237,6 +238,26 @@ def test_a_form_that_was_received_or_closed_meanwhile_is_not_sent(
     assert "Received in the meantime" in open_desk.page
     assert "The visit window is closed" in open_desk.page
     assert len(texts(app_context)) == before
+
+
+def test_a_form_that_the_study_plan_no_longer_contains_is_named_and_the_others_are_sent(
+    open_desk: StaffBrowser, app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = rows(app_context, missed=False)
+    gone = [row.id for row in waiting if row.instrument == "qlq_c30"]
+    assert 0 < len(gone) < len(waiting)
+    before = len(texts(app_context))
+    catalogue = open_desk.app.extensions["app_context"].catalogue
+    plan = catalogue.plans[PLAN]
+    shorter = replace(plan, instruments=tuple(name for name in plan.instruments if name != "qlq_c30"))
+    newer = replace(open_desk.app.extensions["app_context"], catalogue=replace(catalogue, plans={PLAN: shorter}))
+    monkeypatch.setitem(open_desk.app.extensions, "app_context", newer)
+    open_desk.open(f"{FORMS}?lang=en&show=open")
+    assert all((f'value="{row.id}"' in open_desk.page) == (row.id not in gone) for row in waiting), "no tick is offered"
+    assert open_desk.post(SEND, expected=[row.id for row in waiting]).status_code == 409
+    refused = open_desk.page.partition('<section class="err"')[2].partition("</section>")[0]
+    assert refused.count("The study plan no longer contains this questionnaire.") == len(gone)
+    assert len(texts(app_context)) == before + len(waiting) - len(gone)
 
 
 def test_two_visits_of_one_form_get_one_message(

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from pro.app_context import UnitOfWork
-from pro.errors import BadData, NotAllowed, RecordFrozen
+from pro.errors import BadData, NotAllowed, NotFound, RecordFrozen
 from pro.features.forms import form_issuing
 from pro.features.schedule import expected_forms, missed_forms
 from pro.features.schedule.outstanding_forms import UNEXPLAINED_CLAUSES, awaited_clauses
@@ -24,8 +24,8 @@ MISSED, OPEN = "missed", "open"
 class ActionRow:
     """A form that can be sent or explained.
 
-    ``status`` of an open form: issued, started, or "" if it was not issued yet. ``why_not``: why no text message can be
-    sent to this participant, "" if one can.
+    ``status`` of an open form: issued, started, or "" if it was not issued yet. ``why_not``: why no text message about
+    it can be sent, "" if one can.
     """
 
     expected_form_id: int
@@ -90,7 +90,7 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
             instrument=row.instrument,
             closes_at=row.closes_at,
             status=form.status if form is not None else "",
-            why_not=_why_no_text(person, dead) if which == OPEN else "",
+            why_not=_why_not_sent(work, person, row.instrument, dead) if which == OPEN else "",
         )
         for row, person, form in found
     )
@@ -112,7 +112,7 @@ def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOu
         # A form that is received in this moment holds this lock.
         work.lock(person)
         work.session.refresh(row)
-        why = _why_not_open(work, row) or _why_no_text(person, dead)
+        why = _why_not_open(work, row) or _why_not_sent(work, person, row.instrument, dead)
         same = not why and key in outcomes
         if same:
             why = outcomes[key]
@@ -186,7 +186,7 @@ def _why_not_open(work: UnitOfWork, row: ExpectedForm) -> str:
     return "" if row.opens_at <= work.now <= row.closes_at else "form_closed"
 
 
-def _why_no_text(person: Participant, dead: Collection[int]) -> str:
+def _why_not_sent(work: UnitOfWork, person: Participant, instrument: str, dead: Collection[int]) -> str:
     """Return why no text message about a form may go to a participant, "" if one may."""
     if not person.is_active:
         return "withdrawn"
@@ -194,7 +194,10 @@ def _why_no_text(person: Participant, dead: Collection[int]) -> str:
         return "death_reported"
     if person.phone_sealed is None:
         return "no_phone"
-    return "opted_out" if person.opted_out_at is not None else ""
+    if person.opted_out_at is not None:
+        return "opted_out"
+    plan = work.catalogue.plan_or_none(person.plan)
+    return "not_in_plan" if plan is not None and instrument not in plan.instruments else ""
 
 
 def _send_one(work: UnitOfWork, person: Participant, instrument: str) -> str:
@@ -204,4 +207,7 @@ def _send_one(work: UnitOfWork, person: Participant, instrument: str) -> str:
         form_issuing.send_form(work, person, instrument, by=by)
     except NotAllowed as refusal:
         return refusal.why
+    except NotFound:
+        # A form that was expected under an earlier version of the study plan must not stop the others.
+        return "not_in_plan"
     return ""

@@ -88,6 +88,7 @@ REFUSALS = refusals.add(
         "over_budget": N_(
             "The daily message limit for this number has been reached. Please phone, or show the code here."
         ),
+        "identical": N_("This number received the same text too often in one day. Please phone."),
         "frozen_already": N_("Already frozen. Nothing was changed."),
         "not_frozen": N_("No longer frozen. Nothing was changed."),
         "consent_version": N_("Enter the version printed on the signed form, at most 64 characters."),

@@ -36,6 +36,7 @@ OUTCOMES: Mapping[str, str] = {
     "identical": N_("This number received the same text too often in one day. Please phone."),
     "wording_not_licensed": N_("The licensed wording of this questionnaire is not loaded. Tell the administrator."),
     "plan_gone": REFUSALS["plan_gone"],
+    "not_in_plan": N_("The study plan no longer contains this questionnaire. It cannot be sent any more."),
     "reason_before": N_("A reason is recorded already. It was not changed."),
     "record_frozen": N_("The record is frozen. Nothing can be changed until the freeze is lifted."),
     "not_missing": N_("This form is not missing any more."),
