@@ -225,6 +225,18 @@ def test_who_wants_no_texts_has_no_phone_died_or_left_is_named_and_the_others_ar
     assert f'value="{one[seeded.english.id]}"' in open_desk.page
 
 
+def test_a_single_form_is_not_sent_before_the_family_was_called_either(
+    open_desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    with form_browser.unit_of_work(app_context) as work:
+        missed_forms.report_death(work, work.session.get_one(Participant, seeded.english.id), "1")
+    before, path = len(texts(app_context)), f"/staff/participants/{seeded.english.id}"
+    open_desk.open(f"{path}/forms?lang=en")
+    assert open_desk.post(f"{path}/send", instrument="npc_checkin", by="code").status_code == 409
+    assert "A text message reports a death. Call the family; no message is sent until then." in open_desk.page
+    assert len(texts(app_context)) == before
+
+
 def test_a_form_that_was_received_or_closed_meanwhile_is_not_sent(
     open_desk: StaffBrowser, app_context: AppContext, clock: Clock
 ) -> None:

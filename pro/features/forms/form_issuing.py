@@ -14,7 +14,7 @@ from pro.app_context import UnitOfWork
 from pro.core.schedule import reminder_times
 from pro.errors import NotAllowed, NotFound
 from pro.features.forms import form_access, licensed_wording
-from pro.features.participants import clinical_facts
+from pro.features.participants import clinical_facts, death_reports
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, ExpectedForm, Message, Participant
 
@@ -36,9 +36,10 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
 
     ``by``: "link" or "code" send a text message; "here" sends none and returns both for a participant who is present.
 
-    Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget" |
-    "not_taken" | "plan_gone"), NotFound("instrument") if the study plan lacks the instrument. "not_taken": the SMS
-    gateway does not accept this kind of message.
+    Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "death_reported" | "no_sms" |
+    "over_budget" | "not_taken" | "plan_gone"), NotFound("instrument") if the study plan lacks the instrument.
+    "not_taken": the SMS gateway does not accept this kind of message. "death_reported": a text reported the
+    participant's death, and the family was not called yet.
     """
     _require_instrument(work, participant, instrument)
     # A withdrawal or opt-out may be recorded at the same time.
@@ -47,6 +48,8 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
         raise NotAllowed("withdrawn")
     if by != "here" and (participant.phone_sealed is None or participant.opted_out_at is not None):
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
+    if by != "here" and death_reports.reported_deaths(work, [participant.id]):
+        raise NotAllowed("death_reported")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
     if by not in sending_methods(work, participant.language):

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, func, select
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, NotFound, RecordFrozen
 from pro.features.forms import form_issuing
-from pro.features.schedule import expected_forms, missed_forms
+from pro.features.participants import death_reports
+from pro.features.schedule import expected_forms
 from pro.features.schedule.outstanding_forms import UNEXPLAINED_CLAUSES, awaited_clauses
 from pro.models import MISSING_REASONS, Assessment, ExpectedForm, Participant
 
@@ -78,7 +79,7 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
         .offset((page - 1) * PAGE_SIZE)
     )
     found = list(work.session.execute(query))
-    dead = missed_forms.reported_deaths(work, [person.id for _row, person, _form in found]) if which == OPEN else set()
+    dead = death_reports.reported_deaths(work, [person.id for _row, person, _form in found]) if which == OPEN else set()
     rows = tuple(
         ActionRow(
             expected_form_id=row.id,
@@ -104,7 +105,7 @@ def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOu
     anything is sent.
     """
     chosen = _read_chosen(work, expected_ids)
-    dead = missed_forms.reported_deaths(work, [person.id for _row, person in chosen])
+    dead = death_reports.reported_deaths(work, [person.id for _row, person in chosen])
     outcomes: dict[tuple[int, str], str] = {}
     found = []
     for row, person in chosen:
