@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -11,9 +12,12 @@ from sqlalchemy import select, update
 
 from pro.app_context import AppContext
 from pro.db import transaction
+from pro.features.operations import worker_steps
 from pro.features.schedule import missed_forms
 from pro.features.text_messages import reminders
-from pro.models import AuditEntry, ExpectedForm, Freeze, Message, Participant
+from pro.messaging import outbox
+from pro.messaging.providers import provider_choice
+from pro.models import Assessment, AuditEntry, ExpectedForm, Freeze, Message, Participant
 from tests.support import form_browser
 from tests.support.factories import PLAN, Clock, Study, participant
 from tests.support.query_count import record_queries
@@ -188,6 +192,61 @@ def test_each_chosen_form_is_queued_as_from_the_participants_page(
     assert {entry.actor_id for entry in sent} == {seeded.staff["coordinator"].id}
     open_desk.open(f"{FORMS}?lang=en&show=open")
     assert f"{len(waiting)} text messages are being sent." in open_desk.page
+
+
+@pytest.mark.parametrize("hours", [12.5, 20])
+def test_forms_that_are_sent_together_at_night_wait_for_the_morning(
+    app: Flask, open_desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock, hours: float
+) -> None:
+    """At 22:30 and at 06:00: one button must not wake fifty people."""
+    waiting = [row.id for row in rows(app_context, missed=False)]
+    clock.move(hours=hours)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = len(texts(app_context))
+    assert desk.post(SEND, expected=waiting).status_code == 303
+    new = texts(app_context)[before:]
+    assert len(new) == len(waiting)
+    # 08:00 to 21:00 in Shanghai.
+    assert {message.next_try_at for message in new} == {datetime(2026, 3, 3, 0, 0, tzinfo=UTC)}
+    assert all(message.not_after and message.not_after <= datetime(2026, 3, 3, 13, 0, tzinfo=UTC) for message in new)
+    desk.open(f"{FORMS}?lang=en&show=open")
+    day = "tomorrow 08:00" if hours < 14 else "08:00"
+    assert f"Quiet hours: {len(waiting)} text messages are sent when they end ({day})." in desk.page
+    assert "being sent" not in desk.page
+    worker_steps.run_jobs(app_context, provider_choice.choose_senders(app_context.config), "test:1")
+    assert {message.sent_at for message in texts(app_context)[before:]} == {None}
+    # A second press adds no second message for the morning.
+    clock.move(minutes=20)
+    assert desk.post(SEND, expected=waiting).status_code == 303
+    assert len(texts(app_context)) == before + len(waiting)
+    clock.now = datetime(2026, 3, 3, 0, 0, tzinfo=UTC)
+    provider = provider_choice.choose_senders(app_context.config)
+    outbox.deliver(app_context, provider, "test:1")
+    assert all(message.sent_at for message in texts(app_context)[before:])
+
+
+def test_a_form_that_closes_before_the_morning_is_named_and_can_be_sent_alone(
+    app: Flask, open_desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock
+) -> None:
+    chosen, other = (
+        next(row for row in rows(app_context, missed=False) if row.participant_id == person.id)
+        for person in (seeded.chinese, seeded.english)
+    )
+    clock.move(hours=12.5)
+    with transaction(app_context.engine) as session:
+        row = session.get_one(ExpectedForm, chosen.id)
+        row.closes_at = session.get_one(Assessment, row.assessment_id).closes_at = clock.now + timedelta(hours=2)
+    desk, before = signed_in_browser(app, seeded.staff["coordinator"]), len(texts(app_context))
+    desk.open(f"{FORMS}?lang=en&show=open")
+    assert desk.post(SEND, expected=[chosen.id, other.id]).status_code == 409
+    refused = desk.page.partition('<section class="err"')[2].partition("</section>")[0]
+    assert "The visit window closes before the quiet hours end." in refused
+    assert "Text message queued for 1 form" in desk.page
+    assert "sent when the quiet hours end (tomorrow 08:00)" in desk.page
+    assert [message.participant_id for message in texts(app_context)[before:]] == [seeded.english.id]
+    path = f"/staff/participants/{seeded.chinese.id}"
+    assert desk.post(f"{path}/send", instrument=chosen.instrument, by="code").status_code == 303
+    assert texts(app_context)[-1].next_try_at == clock.now
 
 
 def test_who_wants_no_texts_has_no_phone_died_or_left_is_named_and_the_others_are_sent(

@@ -92,7 +92,8 @@ class WaitingQuery:
 def ask_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) -> Query:
     """Store a query about ``item`` of a submitted form, or about the whole form for "".
 
-    The acting person's own open query with the same text is returned instead of a second one. Raises BadData("query", fields={"text": why}) and NotFound("item").
+    The acting person's own open query with the same text is returned instead of a second one. Raises BadData("query",
+    fields={"text": why}) and NotFound("item").
     """
     shape = work.catalogue.shown_instrument(assessment.instrument)
     if item and item not in shape.items and item not in form_state.answer_rows(work, assessment.id):

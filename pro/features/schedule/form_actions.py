@@ -55,13 +55,15 @@ class ActionList:
 class ActionOutcome:
     """What became of one chosen form. ``why``: why nothing was done, "" if it was done.
 
-    ``same``: its text message is that of another chosen form, because both visits are served by one form.
+    ``same``: its text message is that of another chosen form, because both visits are served by one form. ``goes_at``:
+    when the quiet hours end that its text message waits for, None if it does not wait.
     """
 
     row: ExpectedForm
     participant_number: str
     why: str = ""
     same: bool = False
+    goes_at: datetime | None = None
 
 
 def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) -> ActionList:
@@ -101,12 +103,13 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
 def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOutcome]:
     """Send a text message for each of these open forms, by the rules of a single one; return every outcome.
 
-    Two visits that the same form serves get one message. Raise BadData("unknown_line") for an unknown form, before
+    In quiet hours the messages wait until these end: many participants must not be woken by one button. Two visits that
+    the same form serves get one message. Raise BadData("unknown_line") for an unknown form, before
     anything is sent.
     """
     chosen = _read_chosen(work, expected_ids)
     dead = death_reports.reported_deaths(work, [person.id for _row, person in chosen])
-    outcomes: dict[tuple[int, str], str] = {}
+    outcomes: dict[tuple[int, str], tuple[str, datetime | None]] = {}
     found = []
     for row, person in chosen:
         key = (person.id, row.instrument)
@@ -114,12 +117,12 @@ def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOu
         work.lock(person)
         work.session.refresh(row)
         why = _why_not_open(work, row) or _why_not_sent(work, person, row.instrument, dead)
-        same = not why and key in outcomes
-        if same:
-            why = outcomes[key]
-        elif not why:
-            why = outcomes[key] = _send_one(work, person, row.instrument)
-        found.append(ActionOutcome(row, person.participant_number, why, same and not why))
+        same, goes_at = not why and key in outcomes, None
+        if not why:
+            if not same:
+                outcomes[key] = _send_one(work, person, row.instrument)
+            why, goes_at = outcomes[key]
+        found.append(ActionOutcome(row, person.participant_number, why, same and not why, goes_at))
     return found
 
 
@@ -201,14 +204,16 @@ def _why_not_sent(work: UnitOfWork, person: Participant, instrument: str, dead: 
     return "not_in_plan" if plan is not None and instrument not in plan.instruments else ""
 
 
-def _send_one(work: UnitOfWork, person: Participant, instrument: str) -> str:
-    """Send one form as the study plan says, by link or code; return why it was refused, "" if it was sent."""
+def _send_one(work: UnitOfWork, person: Participant, instrument: str) -> tuple[str, datetime | None]:
+    """Send one form as the study plan says, by link or code, but not in quiet hours.
+
+    Return why it was refused, "" if it was sent, and when the quiet hours end that its text message waits for.
+    """
     by = "link" if form_issuing.is_sent_by_link(work, person) else "code"
     try:
-        form_issuing.send_form(work, person, instrument, by=by)
+        return "", form_issuing.send_form(work, person, instrument, by=by, in_quiet_hours=False).goes_at
     except NotAllowed as refusal:
-        return refusal.why
+        return refusal.why, None
     except NotFound:
         # A form that was expected under an earlier version of the study plan must not stop the others.
-        return "not_in_plan"
-    return ""
+        return "not_in_plan", None
