@@ -17,7 +17,7 @@ from pro.features.schedule import missed_forms
 from pro.features.text_messages import reminders
 from pro.messaging import outbox
 from pro.messaging.providers import provider_choice
-from pro.models import Assessment, AuditEntry, ExpectedForm, Freeze, Message, Participant
+from pro.models import Assessment, AuditEntry, ExpectedForm, FormAccess, Freeze, Message, Participant
 from tests.support import form_browser
 from tests.support.factories import PLAN, Clock, Study, participant
 from tests.support.query_count import record_queries
@@ -57,6 +57,12 @@ def entries(app_context: AppContext, action: str) -> list[AuditEntry]:
     """Return the audit entries of ``action``."""
     with transaction(app_context.engine) as session:
         return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id)))
+
+
+def accesses(app_context: AppContext) -> list[FormAccess]:
+    """Return the links and codes of all forms."""
+    with transaction(app_context.engine) as session:
+        return list(session.scalars(select(FormAccess)))
 
 
 def change(app_context: AppContext, participant_id: int, **values: object) -> None:
@@ -192,6 +198,18 @@ def test_each_chosen_form_is_queued_as_from_the_participants_page(
     assert {entry.actor_id for entry in sent} == {seeded.staff["coordinator"].id}
     open_desk.open(f"{FORMS}?lang=en&show=open")
     assert f"{len(waiting)} text messages are being sent." in open_desk.page
+
+
+def test_a_button_that_is_pressed_twice_sends_and_records_once(
+    open_desk: StaffBrowser, app_context: AppContext, clock: Clock
+) -> None:
+    chosen = [row.id for row in rows(app_context, missed=False)]
+    before = len(texts(app_context)), len(entries(app_context, "assessment.sent")), len(accesses(app_context))
+    for _press in range(2):
+        assert open_desk.post(SEND, expected=chosen).status_code == 303
+        clock.move(seconds=2)
+    after = len(texts(app_context)), len(entries(app_context, "assessment.sent")), len(accesses(app_context))
+    assert [new - old for old, new in zip(before, after, strict=True)] == [len(chosen)] * 3
 
 
 @pytest.mark.parametrize("hours", [12.5, 20])

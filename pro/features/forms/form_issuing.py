@@ -42,7 +42,8 @@ def send_form(
 
     ``by``: "link" or "code" send a text message; "here" sends none and returns both for a participant who is present.
     ``in_quiet_hours``: True for staff who send one form at night and mean now, False to let the text message wait until
-    the quiet hours end. A form that has such a text message already gets no second one.
+    the quiet hours end. A form that got the same message within the last minute (a button pressed twice), or for which
+    one waits until then, gets no second one, and nothing is recorded.
 
     Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "death_reported" | "no_sms" |
     "over_budget" | "not_taken" | "plan_gone" | "closes_in_quiet_hours"), NotFound("instrument") if the study plan lacks
@@ -66,7 +67,7 @@ def send_form(
     goes_at = None if in_quiet_hours else _quiet_hours_end(work, participant)
     if goes_at is not None and assessment.closes_at <= goes_at:
         raise NotAllowed("closes_in_quiet_hours")
-    if goes_at is not None and _is_waiting_for(work, assessment, goes_at):
+    if by != "here" and _has_text(work, assessment, by, goes_at):
         return IssuedForm(assessment, None, None, goes_at)
     link = f"{work.config.base_url}/a/{form_access.new_link(work, assessment)}" if by != "code" else None
     code = form_access.new_code(work, assessment) if by != "link" else None
@@ -234,6 +235,13 @@ def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> 
     return work.session.scalar(query)
 
 
+def _has_text(work: UnitOfWork, assessment: Assessment, by: str, goes_at: datetime | None) -> bool:
+    """Return True if the form has its text message already. ``goes_at``: as in ``IssuedForm``."""
+    if goes_at is not None and _is_waiting_for(work, assessment, goes_at):
+        return True
+    return _was_just_sent(work, assessment, "form_message" if by == "link" else "form_message_code")
+
+
 def _was_just_sent(work: UnitOfWork, assessment: Assessment, template: str) -> bool:
     """Return True if the same message was queued within the last minute.
 
@@ -296,10 +304,8 @@ def _queue_form_message(
     code: str | None,
     goes_at: datetime | None = None,
 ) -> Message | None:
-    """Queue the text message with link or code; None if it was just sent. ``goes_at``: not before this time."""
+    """Queue the text message with link or code; None if it is queued already. ``goes_at``: not before this time."""
     template = "form_message" if link else "form_message_code"
-    if _was_just_sent(work, assessment, template):
-        return None
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}
     rendered = message_rendering.render_message(
         template,
