@@ -168,6 +168,19 @@ def test_a_frozen_record_may_be_asked_about(clinic: Clinic) -> None:
     assert state(clinic, number) == "answered"
 
 
+@pytest.mark.parametrize(("kind", "said"), [("answered", "Yes."), ("closed", "")])
+def test_a_step_that_is_sent_twice_is_taken_once(clinic: Clinic, kind: str, said: str) -> None:
+    clinic.start().finish(bleed=0)
+    number = ask(clinic)
+    (asked,) = clinic.rows(QueryStep)
+    for text in (said, f" {said} "):
+        step(clinic, number, kind, text, seen=asked.id)
+    assert [row.kind for row in clinic.rows(QueryStep)] == ["asked", kind]
+    assert state(clinic, number) == kind
+    with pytest.raises(NotAllowed):
+        step(clinic, number, kind, "Something else.", seen=asked.id)
+
+
 def test_the_list_has_open_ones_first_the_one_that_waits_longest_on_top(clinic: Clinic, clock: Clock) -> None:
     clinic.start().finish(bleed=0)
     numbers = []

@@ -108,6 +108,17 @@ def test_one_reason_is_recorded_for_each_chosen_form_with_its_own_audit_entry(
     assert late_desk.page.count('name="expected"') == len(left)
 
 
+def test_a_reason_that_is_sent_twice_is_recorded_once_and_is_no_error(
+    late_desk: StaffBrowser, app_context: AppContext
+) -> None:
+    chosen = [row.id for row in rows(app_context, missed=True)[:2]]
+    late_desk.open(f"{FORMS}?lang=en")
+    for _press in range(2):
+        assert late_desk.post(FORMS, expected=chosen, reason="too_ill", note=" admitted ").status_code == 303
+    assert len(entries(app_context, "expected_form.reason")) == len(chosen)
+    assert late_desk.post(FORMS, expected=chosen, reason="forgot").status_code == 409, "another reason is refused"
+
+
 def test_a_form_that_was_explained_or_received_meanwhile_is_named_and_the_others_are_done(
     late_desk: StaffBrowser, app_context: AppContext, clock: Clock
 ) -> None:

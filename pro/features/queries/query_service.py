@@ -122,8 +122,8 @@ def ask_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) ->
 def take_step(work: UnitOfWork, query_id: int, kind: str, text: str, seen: int) -> Query:
     """Answer, ask again or close (``kind``) a query. ``seen``: id of the newest step that the page showed.
 
-    Raises NotFound, NotAllowed("query_moved_on") if a step was added since or the state does not allow the step, and
-    BadData("query", fields={"text": why}). Closing needs no text.
+    A button that was pressed twice takes one step. Raises NotFound, NotAllowed("query_moved_on") if a step was added
+    since or the state does not allow the step, and BadData("query", fields={"text": why}). Closing needs no text.
     """
     row = work.session.get(Query, query_id)
     if row is None:
@@ -131,6 +131,8 @@ def take_step(work: UnitOfWork, query_id: int, kind: str, text: str, seen: int) 
     work.lock(row)
     possible, after = _STEPS[kind]
     newest = work.session.scalar(select(func.max(QueryStep.id)).where(QueryStep.query_id == row.id))
+    if _is_repeated(work, row, kind, text, seen):
+        return row
     if newest != seen or row.state not in possible:
         raise NotAllowed("query_moved_on")
     said = _checked_text(text, needed=kind != "closed")
@@ -228,6 +230,13 @@ def _open_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) 
     query = query.where(Query.assessment_id == assessment.id, Query.item == item, Query.state == "open")
     query = query.where(QueryStep.kind == "asked", QueryStep.staff_id == work.actor.id, QueryStep.text == text)
     return work.session.scalar(query.order_by(Query.id).limit(1))
+
+
+def _is_repeated(work: UnitOfWork, row: Query, kind: str, text: str, seen: int) -> bool:
+    """Return True if the only step after ``seen`` is this one, taken by the acting staff member."""
+    query = select(QueryStep).where(QueryStep.query_id == row.id, QueryStep.id > seen).order_by(QueryStep.id)
+    later = [(step.kind, step.text, step.staff_id) for step in work.session.scalars(query)]
+    return later == [(kind, text.strip(), work.actor.id)]
 
 
 def _add_step(work: UnitOfWork, row: Query, kind: str, text: str) -> None:

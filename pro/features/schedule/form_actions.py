@@ -129,8 +129,9 @@ def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOu
 def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, note: str = "") -> list[ActionOutcome]:
     """Record ``reason`` for each of these missed forms, each with its audit entry; return every outcome.
 
-    A reason that is recorded already is kept. Before anything is recorded, raise BadData("unknown_line") for an unknown
-    form, and BadData("reason", fields=...) for an unknown reason or a long note.
+    A reason that is recorded already is kept; the same one of the same person is a button pressed twice. Before anything
+    is recorded, raise BadData("unknown_line") for an unknown form, and BadData("reason", fields=...) for an unknown
+    reason or a long note.
     """
     fields = {
         "reason": "" if reason in MISSING_REASONS else "unknown",
@@ -141,7 +142,9 @@ def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, n
     found = []
     for row, person in _read_chosen(work, expected_ids, lock=True):
         why = "form_received" if row.received_at else "reason_before" if row.missing_reason else ""
-        if not why:
+        if why == "reason_before" and _is_repeated(work, row, reason, note):
+            why = ""
+        elif not why:
             try:
                 expected_forms.set_missing_reason(work, row.id, reason, note)
             except RecordFrozen:
@@ -181,6 +184,11 @@ def _read_chosen(
     if len(found) != len(wanted) or not found:
         raise BadData("unknown_line")
     return found
+
+
+def _is_repeated(work: UnitOfWork, row: ExpectedForm, reason: str, note: str) -> bool:
+    """Return True if the acting staff member recorded the same reason already."""
+    return (row.missing_reason, row.missing_note, row.reason_by) == (reason, note.strip(), work.actor.id)
 
 
 def _why_not_open(work: UnitOfWork, row: ExpectedForm) -> str:
