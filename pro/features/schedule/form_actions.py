@@ -129,9 +129,9 @@ def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOu
 def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, note: str = "") -> list[ActionOutcome]:
     """Record ``reason`` for each of these missed forms, each with its audit entry; return every outcome.
 
-    A reason that is recorded already is kept; the same one of the same person is a button pressed twice. Before anything
-    is recorded, raise BadData("unknown_line") for an unknown form, and BadData("reason", fields=...) for an unknown
-    reason or a long note.
+    A reason that is recorded already is kept; the same one of the same person is a button pressed twice. Before
+    anything is recorded, raise BadData("unknown_line") for an unknown form, and BadData("reason", fields=...) for an
+    unknown reason or a long note.
     """
     fields = {
         "reason": "" if reason in MISSING_REASONS else "unknown",
