@@ -168,7 +168,7 @@ def test_a_button_that_is_pressed_twice_asks_once(
     monitor.post(path, item="bleed", text="Which day was it?")
     monitor.post(path, item="", text=ASKED)
     with transaction(app_context.engine) as session:
-        session.scalars(select(Query).order_by(Query.id)).first().state = "closed"
+        session.scalars(select(Query).order_by(Query.id).limit(1)).one().state = "closed"
     monitor.post(path, item="bleed", text=ASKED)
     with transaction(app_context.engine) as session:
         assert len(session.scalars(select(Query)).all()) == 4
