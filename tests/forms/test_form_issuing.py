@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from pro.errors import NotAllowed, NotFound
 from pro.features.forms import form_issuing
-from pro.models import Assessment, FormAccess, Message, Participant
+from pro.features.schedule import missed_forms
+from pro.models import Assessment, CallTask, FormAccess, Message, Participant
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic
 
@@ -65,6 +67,26 @@ def test_two_people_who_press_at_once_issue_one_form(any_clinic, clock):
     open_ones = [row for row in any_clinic.rows(Assessment) if row.instrument == "npc_checkin" and not row.submitted_at]
     assert len(open_ones) == 1
     assert len(any_clinic.rows(Message)) == 1
+
+
+@pytest.mark.parametrize("by", ["link", "code"])
+def test_no_text_about_a_form_goes_out_between_a_report_of_a_death_and_the_call(any_clinic, by, clock):
+    clinic = any_clinic
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        missed_forms.report_death(work, person, "1")
+    before = len(clinic.rows(Message)), len(clinic.rows(FormAccess)), len(clinic.rows(Assessment))
+    with pytest.raises(NotAllowed) as refused:
+        send(clinic, by=by)
+    assert refused.value.why == "death_reported"
+    assert (len(clinic.rows(Message)), len(clinic.rows(FormAccess)), len(clinic.rows(Assessment))) == before
+    # Who stands before the staff member is alive, and gets no text.
+    assert send(clinic, by="here").code
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        (task,) = work.session.scalars(select(CallTask)).all()
+        missed_forms.log_call(work, at=clock.now, outcome="reached", call_task_id=task.id)
+    send(clinic, by=by)
+    assert len(clinic.rows(Message)) == before[0] + 1
 
 
 def test_a_form_is_issued_with_what_it_will_be_read_by_later(clinic, clock):

@@ -20,7 +20,7 @@ from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock
 
-QUERY_TABLES = {"query", "query_step", "event"}
+QUERY_TABLES = {"query", "query_step", "audit_entry"}
 
 
 def monitor(clinic: Clinic) -> Actor:
@@ -168,11 +168,24 @@ def test_a_frozen_record_may_be_asked_about(clinic: Clinic) -> None:
     assert state(clinic, number) == "answered"
 
 
+@pytest.mark.parametrize(("kind", "said"), [("answered", "Yes."), ("closed", "")])
+def test_a_step_that_is_sent_twice_is_taken_once(clinic: Clinic, kind: str, said: str) -> None:
+    clinic.start().finish(bleed=0)
+    number = ask(clinic)
+    (asked,) = clinic.rows(QueryStep)
+    for text in (said, f" {said} "):
+        step(clinic, number, kind, text, seen=asked.id)
+    assert [row.kind for row in clinic.rows(QueryStep)] == ["asked", kind]
+    assert state(clinic, number) == kind
+    with pytest.raises(NotAllowed):
+        step(clinic, number, kind, "Something else.", seen=asked.id)
+
+
 def test_the_list_has_open_ones_first_the_one_that_waits_longest_on_top(clinic: Clinic, clock: Clock) -> None:
     clinic.start().finish(bleed=0)
     numbers = []
-    for _one in range(4):
-        numbers.append(ask(clinic))
+    for one in range(4):
+        numbers.append(ask(clinic, text=f"Question {one}?"))
         clock.move(minutes=1)
     step(clinic, numbers[0], "closed")
     step(clinic, numbers[1], "answered", "Yes.")

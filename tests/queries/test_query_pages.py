@@ -6,12 +6,12 @@ import re
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from pro.app_context import AppContext
 from pro.db import transaction
 from pro.features.queries import query_service
-from pro.models import Assessment, Query, QueryStep
+from pro.models import Assessment, AuditEntry, Query, QueryStep
 from tests.support import factories, form_browser
 from tests.support.factories import Study
 from tests.support.query_count import record_queries
@@ -85,7 +85,7 @@ def test_it_stands_on_the_form_the_participant_the_list_and_in_the_audit_trail(
     ):
         monitor.open(page)
         assert f'href="{path}"' in monitor.page, page
-    monitor.open(f"/staff/participants/{seeded.chinese.id}")
+    monitor.open(f"/staff/participants/{seeded.chinese.id}/forms?form={form_id}")
     assert f'href="/staff/assessments/{form_id}/queries"' in monitor.page
     assert "Queries: 1 not closed" in monitor.page
     monitor.open(f"/staff/audit?participant={seeded.chinese.id}&kind=answers")
@@ -150,6 +150,30 @@ def test_free_text_of_an_answer_is_not_repeated_to_roles_that_see_no_identity(
     assert "王秀兰" in coordinator.page
 
 
+def test_a_button_that_is_pressed_twice_asks_once(
+    app: Flask, app_context: AppContext, seeded: Study, form_id: int
+) -> None:
+    path = f"/staff/assessments/{form_id}/queries"
+    monitor = signed_in_browser(app, seeded.staff["monitor"])
+    monitor.open(path)
+    first, second = (monitor.post(path, item="bleed", text=text) for text in (ASKED, f"  {ASKED} "))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.location == second.location
+    with transaction(app_context.engine) as session:
+        assert len(session.scalars(select(Query)).all()) == len(session.scalars(select(QueryStep)).all()) == 1
+        asked = select(AuditEntry).where(AuditEntry.action == "query.asked")
+        assert len(session.scalars(asked).all()) == 1
+    # Another text, another answer, and the same question after the first was closed are queries of their own.
+    monitor.open(path)
+    monitor.post(path, item="bleed", text="Which day was it?")
+    monitor.post(path, item="", text=ASKED)
+    with transaction(app_context.engine) as session:
+        session.scalars(select(Query).order_by(Query.id).limit(1)).one().state = "closed"
+    monitor.post(path, item="bleed", text=ASKED)
+    with transaction(app_context.engine) as session:
+        assert len(session.scalars(select(Query)).all()) == 4
+
+
 def test_a_form_that_was_not_received_has_no_queries(app: Flask, seeded: Study) -> None:
     monitor = signed_in_browser(app, seeded.staff["monitor"])
     waiting = seeded.english.checkin.assessment_id
@@ -161,10 +185,12 @@ def test_a_form_that_was_not_received_has_no_queries(app: Flask, seeded: Study) 
 
 
 def many(app_context: AppContext, study: Study, form_id: int, number: int) -> None:
+    """Ask ``number`` queries; each has its own text, because the same one is not asked twice."""
     with form_browser.unit_of_work(app_context, study.staff["monitor"].actor) as work:
         form = work.session.get_one(Assessment, form_id)
-        for _one in range(number):
-            query_service.ask_query(work, form, "bleed", ASKED)
+        known = work.session.scalar(select(func.count()).select_from(Query)) or 0
+        for one in range(known, known + number):
+            query_service.ask_query(work, form, "bleed", f"{ASKED} ({one})" if one else ASKED)
 
 
 def statements(desk: StaffBrowser, path: str) -> int:

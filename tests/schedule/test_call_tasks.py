@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pro.errors import BadData, NotFound
+from pro.features.participants import death_reports
 from pro.features.schedule import call_tasks, missed_forms
 from pro.features.to_do_list import to_do_list
 from pro.models import CALL_OUTCOMES, TASK_KINDS, Alert, Anchor, CallTask, ExpectedForm, Participant, PhoneCall
@@ -208,7 +209,7 @@ def test_a_call_that_reached_no_person_ends_no_task(clinic, clock, outcome, kind
     (row,) = clinic.rows(CallTask)
     assert (row.done_at, row.due_at > clock.now) == (None, True)
     with form_browser.unit_of_work(clinic.app_context) as work:
-        assert missed_forms.reported_deaths(work, [clinic.participant_id]) == (
+        assert death_reports.reported_deaths(work, [clinic.participant_id]) == (
             {clinic.participant_id} if kind == missed_forms.DEATH_TASK else set()
         )
 

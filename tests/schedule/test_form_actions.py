@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -10,9 +12,12 @@ from sqlalchemy import select, update
 
 from pro.app_context import AppContext
 from pro.db import transaction
+from pro.features.operations import worker_steps
 from pro.features.schedule import missed_forms
 from pro.features.text_messages import reminders
-from pro.models import AuditEntry, ExpectedForm, Freeze, Message, Participant
+from pro.messaging import outbox
+from pro.messaging.providers import provider_choice
+from pro.models import Assessment, AuditEntry, ExpectedForm, FormAccess, Freeze, Message, Participant
 from tests.support import form_browser
 from tests.support.factories import PLAN, Clock, Study, participant
 from tests.support.query_count import record_queries
@@ -44,7 +49,7 @@ def rows(app_context: AppContext, *, missed: bool) -> list[ExpectedForm]:
 def texts(app_context: AppContext) -> list[Message]:
     """Return the text messages about forms, in order."""
     with transaction(app_context.engine) as session:
-        query = select(Message).where(Message.channel == "sms", Message.template.like("invitation%"))
+        query = select(Message).where(Message.channel == "sms", Message.template.like("form_message%"))
         return list(session.scalars(query.order_by(Message.id)))
 
 
@@ -52,6 +57,12 @@ def entries(app_context: AppContext, action: str) -> list[AuditEntry]:
     """Return the audit entries of ``action``."""
     with transaction(app_context.engine) as session:
         return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id)))
+
+
+def accesses(app_context: AppContext) -> list[FormAccess]:
+    """Return the links and codes of all forms."""
+    with transaction(app_context.engine) as session:
+        return list(session.scalars(select(FormAccess)))
 
 
 def change(app_context: AppContext, participant_id: int, **values: object) -> None:
@@ -95,6 +106,17 @@ def test_one_reason_is_recorded_for_each_chosen_form_with_its_own_audit_entry(
         chosen, key=lambda number: [row.id for row in missed].index(number)
     )
     assert late_desk.page.count('name="expected"') == len(left)
+
+
+def test_a_reason_that_is_sent_twice_is_recorded_once_and_is_no_error(
+    late_desk: StaffBrowser, app_context: AppContext
+) -> None:
+    chosen = [row.id for row in rows(app_context, missed=True)[:2]]
+    late_desk.open(f"{FORMS}?lang=en")
+    for _press in range(2):
+        assert late_desk.post(FORMS, expected=chosen, reason="too_ill", note=" admitted ").status_code == 303
+    assert len(entries(app_context, "expected_form.reason")) == len(chosen)
+    assert late_desk.post(FORMS, expected=chosen, reason="forgot").status_code == 409, "another reason is refused"
 
 
 def test_a_form_that_was_explained_or_received_meanwhile_is_named_and_the_others_are_done(
@@ -189,6 +211,73 @@ def test_each_chosen_form_is_queued_as_from_the_participants_page(
     assert f"{len(waiting)} text messages are being sent." in open_desk.page
 
 
+def test_a_button_that_is_pressed_twice_sends_and_records_once(
+    open_desk: StaffBrowser, app_context: AppContext, clock: Clock
+) -> None:
+    chosen = [row.id for row in rows(app_context, missed=False)]
+    before = len(texts(app_context)), len(entries(app_context, "assessment.sent")), len(accesses(app_context))
+    for _press in range(2):
+        assert open_desk.post(SEND, expected=chosen).status_code == 303
+        clock.move(seconds=2)
+    after = len(texts(app_context)), len(entries(app_context, "assessment.sent")), len(accesses(app_context))
+    assert [new - old for old, new in zip(before, after, strict=True)] == [len(chosen)] * 3
+
+
+@pytest.mark.parametrize("hours", [12.5, 20])
+def test_forms_that_are_sent_together_at_night_wait_for_the_morning(
+    app: Flask, open_desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock, hours: float
+) -> None:
+    """At 22:30 and at 06:00: one button must not wake fifty people."""
+    waiting = [row.id for row in rows(app_context, missed=False)]
+    clock.move(hours=hours)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = len(texts(app_context))
+    assert desk.post(SEND, expected=waiting).status_code == 303
+    new = texts(app_context)[before:]
+    assert len(new) == len(waiting)
+    # 08:00 to 21:00 in Shanghai.
+    assert {message.next_try_at for message in new} == {datetime(2026, 3, 3, 0, 0, tzinfo=UTC)}
+    assert all(message.not_after and message.not_after <= datetime(2026, 3, 3, 13, 0, tzinfo=UTC) for message in new)
+    desk.open(f"{FORMS}?lang=en&show=open")
+    day = "tomorrow 08:00" if hours < 14 else "08:00"
+    assert f"Quiet hours: {len(waiting)} text messages are sent when they end ({day})." in desk.page
+    assert "being sent" not in desk.page
+    worker_steps.run_jobs(app_context, provider_choice.choose_senders(app_context.config), "test:1")
+    assert {message.sent_at for message in texts(app_context)[before:]} == {None}
+    # A second press adds no second message for the morning.
+    clock.move(minutes=20)
+    assert desk.post(SEND, expected=waiting).status_code == 303
+    assert len(texts(app_context)) == before + len(waiting)
+    clock.now = datetime(2026, 3, 3, 0, 0, tzinfo=UTC)
+    provider = provider_choice.choose_senders(app_context.config)
+    outbox.deliver(app_context, provider, "test:1")
+    assert all(message.sent_at for message in texts(app_context)[before:])
+
+
+def test_a_form_that_closes_before_the_morning_is_named_and_can_be_sent_alone(
+    app: Flask, open_desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock
+) -> None:
+    chosen, other = (
+        next(row for row in rows(app_context, missed=False) if row.participant_id == person.id)
+        for person in (seeded.chinese, seeded.english)
+    )
+    clock.move(hours=12.5)
+    with transaction(app_context.engine) as session:
+        row = session.get_one(ExpectedForm, chosen.id)
+        row.closes_at = session.get_one(Assessment, row.assessment_id).closes_at = clock.now + timedelta(hours=2)
+    desk, before = signed_in_browser(app, seeded.staff["coordinator"]), len(texts(app_context))
+    desk.open(f"{FORMS}?lang=en&show=open")
+    assert desk.post(SEND, expected=[chosen.id, other.id]).status_code == 409
+    refused = desk.page.partition('<section class="err"')[2].partition("</section>")[0]
+    assert "The visit window closes before the quiet hours end." in refused
+    assert "Text message queued for 1 form" in desk.page
+    assert "sent when the quiet hours end (tomorrow 08:00)" in desk.page
+    assert [message.participant_id for message in texts(app_context)[before:]] == [seeded.english.id]
+    path = f"/staff/participants/{seeded.chinese.id}"
+    assert desk.post(f"{path}/send", instrument=chosen.instrument, by="code").status_code == 303
+    assert texts(app_context)[-1].next_try_at == clock.now
+
+
 def test_who_wants_no_texts_has_no_phone_died_or_left_is_named_and_the_others_are_sent(
     app: Flask, open_desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
@@ -224,6 +313,18 @@ def test_who_wants_no_texts_has_no_phone_died_or_left_is_named_and_the_others_ar
     assert f'value="{one[seeded.english.id]}"' in open_desk.page
 
 
+def test_a_single_form_is_not_sent_before_the_family_was_called_either(
+    open_desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    with form_browser.unit_of_work(app_context) as work:
+        missed_forms.report_death(work, work.session.get_one(Participant, seeded.english.id), "1")
+    before, path = len(texts(app_context)), f"/staff/participants/{seeded.english.id}"
+    open_desk.open(f"{path}/forms?lang=en")
+    assert open_desk.post(f"{path}/send", instrument="npc_checkin", by="code").status_code == 409
+    assert "A text message reports a death. Call the family; no message is sent until then." in open_desk.page
+    assert len(texts(app_context)) == before
+
+
 def test_a_form_that_was_received_or_closed_meanwhile_is_not_sent(
     open_desk: StaffBrowser, app_context: AppContext, clock: Clock
 ) -> None:
@@ -237,6 +338,26 @@ def test_a_form_that_was_received_or_closed_meanwhile_is_not_sent(
     assert "Received in the meantime" in open_desk.page
     assert "The visit window is closed" in open_desk.page
     assert len(texts(app_context)) == before
+
+
+def test_a_form_that_the_study_plan_no_longer_contains_is_named_and_the_others_are_sent(
+    open_desk: StaffBrowser, app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = rows(app_context, missed=False)
+    gone = [row.id for row in waiting if row.instrument == "qlq_c30"]
+    assert 0 < len(gone) < len(waiting)
+    before = len(texts(app_context))
+    catalogue = open_desk.app.extensions["app_context"].catalogue
+    plan = catalogue.plans[PLAN]
+    shorter = replace(plan, instruments=tuple(name for name in plan.instruments if name != "qlq_c30"))
+    newer = replace(open_desk.app.extensions["app_context"], catalogue=replace(catalogue, plans={PLAN: shorter}))
+    monkeypatch.setitem(open_desk.app.extensions, "app_context", newer)
+    open_desk.open(f"{FORMS}?lang=en&show=open")
+    assert all((f'value="{row.id}"' in open_desk.page) == (row.id not in gone) for row in waiting), "no tick is offered"
+    assert open_desk.post(SEND, expected=[row.id for row in waiting]).status_code == 409
+    refused = open_desk.page.partition('<section class="err"')[2].partition("</section>")[0]
+    assert refused.count("The study plan no longer contains this questionnaire.") == len(gone)
+    assert len(texts(app_context)) == before + len(waiting) - len(gone)
 
 
 def test_two_visits_of_one_form_get_one_message(

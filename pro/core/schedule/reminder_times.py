@@ -82,7 +82,7 @@ def form_reminders(one: ExpectedVisit, rules: ReminderRules, since: datetime | N
     start = max(one.opens, since) if since is not None else one.opens
     steps: list[tuple[int, datetime]] = []
     for step, minutes in enumerate(rules.minutes if one.reminders is None else one.reminders):
-        goes = _after_quiet_hours(start + timedelta(minutes=minutes), rules, zone)
+        goes = after_quiet_hours(start + timedelta(minutes=minutes), rules, zone)
         if goes < one.closes and (not steps or goes > steps[-1][1]):
             steps.append((step, goes))
     ends = [*(goes - timedelta(seconds=1) for _, goes in steps[1:]), one.closes]
@@ -158,7 +158,7 @@ def _sort_reminders(found: Iterable[Reminder]) -> tuple[Reminder, ...]:
     return tuple(sorted(found, key=lambda r: (r.not_before, r.one.closes, r.one.visit, r.one.instrument)))
 
 
-def _after_quiet_hours(when: datetime, rules: ReminderRules, zone: ZoneInfo) -> datetime:
+def after_quiet_hours(when: datetime, rules: ReminderRules, zone: ZoneInfo) -> datetime:
     """Return ``when``, or the end of the quiet hours that contain it."""
     if not is_quiet(when, rules, zone):
         return when

@@ -33,6 +33,9 @@ def request_reset(work: UnitOfWork, email: str, network: str) -> Allowance:
 
     Nothing is stored while the network or the address has reached its limit. The statements are the same for an address
     with and without an account. ``network``: the address of the browser.
+
+    The network counts every request. The address counts only requests that are stored: otherwise a person who knows it
+    could ask again and again, and its owner would never get a link.
     """
     email = email.strip().lower()
     by_network, by_email = f"network:{attempt_limits.network_of(network)}", f"email:{email}"
@@ -40,8 +43,8 @@ def request_reset(work: UnitOfWork, email: str, network: str) -> Allowance:
     of_email = attempt_limits.allowance(work, KIND, by_email, ADDRESS_REQUESTS)
     if allowed.until is None:
         attempt_limits.count_failure(work, KIND, by_network)
-        attempt_limits.count_failure(work, KIND, by_email)
     if allowed.until is None and of_email.until is None:
+        attempt_limits.count_failure(work, KIND, by_email)
         work.session.add(PasswordReset(email_sealed=work.vault.seal(email), requested_at=work.now))
     return allowed
 

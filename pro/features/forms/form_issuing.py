@@ -14,7 +14,7 @@ from pro.app_context import UnitOfWork
 from pro.core.schedule import reminder_times
 from pro.errors import NotAllowed, NotFound
 from pro.features.forms import form_access, licensed_wording
-from pro.features.participants import clinical_facts
+from pro.features.participants import clinical_facts, death_reports
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, ExpectedForm, Message, Participant
 
@@ -24,21 +24,31 @@ MESSAGE_LIFETIME, NIGHT_MESSAGE_LIFETIME = timedelta(hours=12), timedelta(hours=
 
 @dataclass(frozen=True, slots=True)
 class IssuedForm:
-    """A form with its new link and code, which are stored only as fingerprints."""
+    """A form with its new link and code, which are stored only as fingerprints.
+
+    ``goes_at``: when the quiet hours end that its text message waits for, None if it does not wait.
+    """
 
     assessment: Assessment
     link: str | None
     code: str | None
+    goes_at: datetime | None = None
 
 
-def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by: str) -> IssuedForm:
+def send_form(
+    work: UnitOfWork, participant: Participant, instrument: str, *, by: str, in_quiet_hours: bool = True
+) -> IssuedForm:
     """Issue ``instrument`` now, or give access to the form that is still open.
 
     ``by``: "link" or "code" send a text message; "here" sends none and returns both for a participant who is present.
+    ``in_quiet_hours``: True for staff who send one form at night and mean now, False to let the text message wait until
+    the quiet hours end. A form that got the same message within the last minute (a button pressed twice), or for which
+    one waits until then, gets no second one, and nothing is recorded.
 
-    Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget" |
-    "not_taken" | "plan_gone"), NotFound("instrument") if the study plan lacks the instrument. "not_taken": the SMS
-    gateway does not accept this kind of message.
+    Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "death_reported" | "no_sms" |
+    "over_budget" | "not_taken" | "plan_gone" | "closes_in_quiet_hours"), NotFound("instrument") if the study plan lacks
+    the instrument. "not_taken": the SMS gateway does not accept this kind of message. "death_reported": a text reported
+    the participant's death, and the family was not called yet.
     """
     _require_instrument(work, participant, instrument)
     # A withdrawal or opt-out may be recorded at the same time.
@@ -47,18 +57,25 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
         raise NotAllowed("withdrawn")
     if by != "here" and (participant.phone_sealed is None or participant.opted_out_at is not None):
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
+    if by != "here" and death_reports.reported_deaths(work, [participant.id]):
+        raise NotAllowed("death_reported")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
     if by not in sending_methods(work, participant.language):
         raise NotAllowed("not_taken")
     assessment = issue_form(work, participant, instrument)
+    goes_at = None if in_quiet_hours else _quiet_hours_end(work, participant)
+    if goes_at is not None and assessment.closes_at <= goes_at:
+        raise NotAllowed("closes_in_quiet_hours")
+    if by != "here" and _has_text(work, assessment, by, goes_at):
+        return IssuedForm(assessment, None, None, goes_at)
     link = f"{work.config.base_url}/a/{form_access.new_link(work, assessment)}" if by != "code" else None
     code = form_access.new_code(work, assessment) if by != "link" else None
-    message = _queue_form_message(work, participant, assessment, link, code) if by != "here" else None
+    message = _queue_form_message(work, participant, assessment, link, code, goes_at) if by != "here" else None
     work.record("assessment.sent", assessment, participant_id=participant.id, new={"by": by})
     if message is not None and message.dropped_at:
         raise NotAllowed(message.failure)
-    return IssuedForm(assessment, link, code)
+    return IssuedForm(assessment, link, code, goes_at)
 
 
 def sending_methods(work: UnitOfWork, language: str) -> tuple[str, ...]:
@@ -218,6 +235,13 @@ def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> 
     return work.session.scalar(query)
 
 
+def _has_text(work: UnitOfWork, assessment: Assessment, by: str, goes_at: datetime | None) -> bool:
+    """Return True if the form has its text message already. ``goes_at``: as in ``IssuedForm``."""
+    if goes_at is not None and _is_waiting_for(work, assessment, goes_at):
+        return True
+    return _was_just_sent(work, assessment, "form_message" if by == "link" else "form_message_code")
+
+
 def _was_just_sent(work: UnitOfWork, assessment: Assessment, template: str) -> bool:
     """Return True if the same message was queued within the last minute.
 
@@ -232,31 +256,56 @@ def _was_just_sent(work: UnitOfWork, assessment: Assessment, template: str) -> b
     return work.session.scalar(query.limit(1)) is not None
 
 
-def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
-    """Return until when a text message sent by staff may go out, in UTC.
+def _quiet_hours_end(work: UnitOfWork, participant: Participant) -> datetime | None:
+    """Return when the quiet hours of this moment end (UTC), None outside quiet hours."""
+    visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
+    zone = ZoneInfo(participant.time_zone)
+    if visit_schedule is None or not reminder_times.is_quiet(work.now, visit_schedule.reminder_rules, zone):
+        return None
+    return reminder_times.after_quiet_hours(work.now, visit_schedule.reminder_rules, zone)
+
+
+def _is_waiting_for(work: UnitOfWork, assessment: Assessment, goes_at: datetime) -> bool:
+    """Return True if a text message about the form already waits for the end of the quiet hours."""
+    query = select(Message.id).where(
+        outbox.is_unfinished(),
+        Message.assessment_id == assessment.id,
+        Message.template.in_(("form_message", "form_message_code")),
+        Message.next_try_at >= goes_at,
+    )
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def _message_deadline(
+    work: UnitOfWork, participant: Participant, assessment: Assessment, goes_at: datetime | None
+) -> datetime:
+    """Return until when a text message sent by staff may go out, in UTC. ``goes_at``: as in ``IssuedForm``.
 
     A queued message must not arrive in the quiet hours of the night.
     """
     visit_schedule = work.catalogue.shown_plan(participant.plan).visit_schedule
     if visit_schedule is None:
         return work.now + MESSAGE_LIFETIME
-    zone = ZoneInfo(participant.time_zone)
-    if reminder_times.is_quiet(work.now, visit_schedule.reminder_rules, zone):
+    rules, zone = visit_schedule.reminder_rules, ZoneInfo(participant.time_zone)
+    if goes_at is None and reminder_times.is_quiet(work.now, rules, zone):
         # Staff who send at night mean now: the message may go out in quiet hours, but not wait.
         return work.now + NIGHT_MESSAGE_LIFETIME
-    return min(
-        work.now + MESSAGE_LIFETIME,
-        reminder_times.next_quiet_start(work.now, visit_schedule.reminder_rules, zone) - timedelta(seconds=1),
-    )
+    start = goes_at or work.now
+    until = min(start + MESSAGE_LIFETIME, reminder_times.next_quiet_start(start, rules, zone) - timedelta(seconds=1))
+    # A message that waited must not lead to a form that is closed.
+    return min(until, assessment.closes_at) if goes_at else until
 
 
 def _queue_form_message(
-    work: UnitOfWork, participant: Participant, assessment: Assessment, link: str | None, code: str | None
+    work: UnitOfWork,
+    participant: Participant,
+    assessment: Assessment,
+    link: str | None,
+    code: str | None,
+    goes_at: datetime | None = None,
 ) -> Message | None:
-    """Queue the text message with link or code; None if it was just sent."""
+    """Queue the text message with link or code; None if it is queued already. ``goes_at``: not before this time."""
     template = "form_message" if link else "form_message_code"
-    if _was_just_sent(work, assessment, template):
-        return None
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}
     rendered = message_rendering.render_message(
         template,
@@ -280,7 +329,8 @@ def _queue_form_message(
             body=rendered.text,
             participant_id=participant.id,
             assessment_id=assessment.id,
-            not_after=_message_deadline(work, participant),
+            not_before=goes_at,
+            not_after=_message_deadline(work, participant, assessment, goes_at),
             repeat="prefer_silence",
         ),
     )

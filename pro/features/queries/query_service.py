@@ -92,12 +92,19 @@ class WaitingQuery:
 def ask_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) -> Query:
     """Store a query about ``item`` of a submitted form, or about the whole form for "".
 
-    Raises BadData("query", fields={"text": why}) and NotFound("item").
+    The acting person's own open query with the same text is returned instead of a second one. Raises BadData("query",
+    fields={"text": why}) and NotFound("item").
     """
     shape = work.catalogue.shown_instrument(assessment.instrument)
     if item and item not in shape.items and item not in form_state.answer_rows(work, assessment.id):
         raise NotFound("item")
     said = _checked_text(text)
+    # A query cannot be withdrawn, so a button that was pressed twice must not ask twice. The lock makes simultaneous
+    # submissions wait for each other.
+    work.lock(assessment)
+    same = _open_query(work, assessment, item, said)
+    if same is not None:
+        return same
     row = Query(
         participant_id=assessment.participant_id,
         assessment_id=assessment.id,
@@ -115,8 +122,8 @@ def ask_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) ->
 def take_step(work: UnitOfWork, query_id: int, kind: str, text: str, seen: int) -> Query:
     """Answer, ask again or close (``kind``) a query. ``seen``: id of the newest step that the page showed.
 
-    Raises NotFound, NotAllowed("query_moved_on") if a step was added since or the state does not allow the step, and
-    BadData("query", fields={"text": why}). Closing needs no text.
+    A button that was pressed twice takes one step. Raises NotFound, NotAllowed("query_moved_on") if a step was added
+    since or the state does not allow the step, and BadData("query", fields={"text": why}). Closing needs no text.
     """
     row = work.session.get(Query, query_id)
     if row is None:
@@ -124,6 +131,8 @@ def take_step(work: UnitOfWork, query_id: int, kind: str, text: str, seen: int) 
     work.lock(row)
     possible, after = _STEPS[kind]
     newest = work.session.scalar(select(func.max(QueryStep.id)).where(QueryStep.query_id == row.id))
+    if _is_repeated(work, row, kind, text, seen):
+        return row
     if newest != seen or row.state not in possible:
         raise NotAllowed("query_moved_on")
     said = _checked_text(text, needed=kind != "closed")
@@ -213,6 +222,21 @@ def _checked_text(text: str, *, needed: bool = True) -> str:
     if why:
         raise BadData("query", fields={"text": why})
     return said
+
+
+def _open_query(work: UnitOfWork, assessment: Assessment, item: str, text: str) -> Query | None:
+    """Return the open query that the acting staff member asked about ``item`` with the same text, or None."""
+    query = select(Query).join(QueryStep, QueryStep.query_id == Query.id)
+    query = query.where(Query.assessment_id == assessment.id, Query.item == item, Query.state == "open")
+    query = query.where(QueryStep.kind == "asked", QueryStep.staff_id == work.actor.id, QueryStep.text == text)
+    return work.session.scalar(query.order_by(Query.id).limit(1))
+
+
+def _is_repeated(work: UnitOfWork, row: Query, kind: str, text: str, seen: int) -> bool:
+    """Return True if the only step after ``seen`` is this one, taken by the acting staff member."""
+    query = select(QueryStep).where(QueryStep.query_id == row.id, QueryStep.id > seen).order_by(QueryStep.id)
+    later = [(step.kind, step.text, step.staff_id) for step in work.session.scalars(query)]
+    return later == [(kind, text.strip(), work.actor.id)]
 
 
 def _add_step(work: UnitOfWork, row: Query, kind: str, text: str) -> None:

@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from pro.app_context import UnitOfWork
-from pro.errors import BadData, NotAllowed, RecordFrozen
+from pro.errors import BadData, NotAllowed, NotFound, RecordFrozen
 from pro.features.forms import form_issuing
-from pro.features.schedule import expected_forms, missed_forms
+from pro.features.participants import death_reports
+from pro.features.schedule import expected_forms
 from pro.features.schedule.outstanding_forms import UNEXPLAINED_CLAUSES, awaited_clauses
 from pro.models import MISSING_REASONS, Assessment, ExpectedForm, Participant
 
@@ -24,8 +25,8 @@ MISSED, OPEN = "missed", "open"
 class ActionRow:
     """A form that can be sent or explained.
 
-    ``status`` of an open form: issued, started, or "" if it was not issued yet. ``why_not``: why no text message can be
-    sent to this participant, "" if one can.
+    ``status`` of an open form: issued, started, or "" if it was not issued yet. ``why_not``: why no text message about
+    it can be sent, "" if one can.
     """
 
     expected_form_id: int
@@ -54,13 +55,15 @@ class ActionList:
 class ActionOutcome:
     """What became of one chosen form. ``why``: why nothing was done, "" if it was done.
 
-    ``same``: its text message is that of another chosen form, because both visits are served by one form.
+    ``same``: its text message is that of another chosen form, because both visits are served by one form. ``goes_at``:
+    when the quiet hours end that its text message waits for, None if it does not wait.
     """
 
     row: ExpectedForm
     participant_number: str
     why: str = ""
     same: bool = False
+    goes_at: datetime | None = None
 
 
 def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) -> ActionList:
@@ -78,7 +81,7 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
         .offset((page - 1) * PAGE_SIZE)
     )
     found = list(work.session.execute(query))
-    dead = missed_forms.reported_deaths(work, [person.id for _row, person, _form in found]) if which == OPEN else set()
+    dead = death_reports.reported_deaths(work, [person.id for _row, person, _form in found]) if which == OPEN else set()
     rows = tuple(
         ActionRow(
             expected_form_id=row.id,
@@ -90,7 +93,7 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
             instrument=row.instrument,
             closes_at=row.closes_at,
             status=form.status if form is not None else "",
-            why_not=_why_no_text(person, dead) if which == OPEN else "",
+            why_not=_why_not_sent(work, person, row.instrument, dead) if which == OPEN else "",
         )
         for row, person, form in found
     )
@@ -100,33 +103,35 @@ def read_action_list(work: UnitOfWork, study: str, which: str, page: int = 1) ->
 def send_forms(work: UnitOfWork, expected_ids: Collection[int]) -> list[ActionOutcome]:
     """Send a text message for each of these open forms, by the rules of a single one; return every outcome.
 
-    Two visits that the same form serves get one message. Raise BadData("unknown_line") for an unknown form, before
+    In quiet hours the messages wait until these end: many participants must not be woken by one button. Two visits that
+    the same form serves get one message. Raise BadData("unknown_line") for an unknown form, before
     anything is sent.
     """
     chosen = _read_chosen(work, expected_ids)
-    dead = missed_forms.reported_deaths(work, [person.id for _row, person in chosen])
-    outcomes: dict[tuple[int, str], str] = {}
+    dead = death_reports.reported_deaths(work, [person.id for _row, person in chosen])
+    outcomes: dict[tuple[int, str], tuple[str, datetime | None]] = {}
     found = []
     for row, person in chosen:
         key = (person.id, row.instrument)
         # A form that is received in this moment holds this lock.
         work.lock(person)
         work.session.refresh(row)
-        why = _why_not_open(work, row) or _why_no_text(person, dead)
-        same = not why and key in outcomes
-        if same:
-            why = outcomes[key]
-        elif not why:
-            why = outcomes[key] = _send_one(work, person, row.instrument)
-        found.append(ActionOutcome(row, person.participant_number, why, same and not why))
+        why = _why_not_open(work, row) or _why_not_sent(work, person, row.instrument, dead)
+        same, goes_at = not why and key in outcomes, None
+        if not why:
+            if not same:
+                outcomes[key] = _send_one(work, person, row.instrument)
+            why, goes_at = outcomes[key]
+        found.append(ActionOutcome(row, person.participant_number, why, same and not why, goes_at))
     return found
 
 
 def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, note: str = "") -> list[ActionOutcome]:
     """Record ``reason`` for each of these missed forms, each with its audit entry; return every outcome.
 
-    A reason that is recorded already is kept. Before anything is recorded, raise BadData("unknown_line") for an unknown
-    form, and BadData("reason", fields=...) for an unknown reason or a long note.
+    A reason that is recorded already is kept; the same one of the same person is a button pressed twice. Before
+    anything is recorded, raise BadData("unknown_line") for an unknown form, and BadData("reason", fields=...) for an
+    unknown reason or a long note.
     """
     fields = {
         "reason": "" if reason in MISSING_REASONS else "unknown",
@@ -137,7 +142,9 @@ def give_reasons(work: UnitOfWork, expected_ids: Collection[int], reason: str, n
     found = []
     for row, person in _read_chosen(work, expected_ids, lock=True):
         why = "form_received" if row.received_at else "reason_before" if row.missing_reason else ""
-        if not why:
+        if why == "reason_before" and _is_repeated(work, row, reason, note):
+            why = ""
+        elif not why:
             try:
                 expected_forms.set_missing_reason(work, row.id, reason, note)
             except RecordFrozen:
@@ -179,6 +186,11 @@ def _read_chosen(
     return found
 
 
+def _is_repeated(work: UnitOfWork, row: ExpectedForm, reason: str, note: str) -> bool:
+    """Return True if the acting staff member recorded the same reason already."""
+    return (row.missing_reason, row.missing_note, row.reason_by) == (reason, note.strip(), work.actor.id)
+
+
 def _why_not_open(work: UnitOfWork, row: ExpectedForm) -> str:
     """Return why a form cannot be answered now, "" if it can."""
     if row.received_at is not None:
@@ -186,7 +198,7 @@ def _why_not_open(work: UnitOfWork, row: ExpectedForm) -> str:
     return "" if row.opens_at <= work.now <= row.closes_at else "form_closed"
 
 
-def _why_no_text(person: Participant, dead: Collection[int]) -> str:
+def _why_not_sent(work: UnitOfWork, person: Participant, instrument: str, dead: Collection[int]) -> str:
     """Return why no text message about a form may go to a participant, "" if one may."""
     if not person.is_active:
         return "withdrawn"
@@ -194,14 +206,22 @@ def _why_no_text(person: Participant, dead: Collection[int]) -> str:
         return "death_reported"
     if person.phone_sealed is None:
         return "no_phone"
-    return "opted_out" if person.opted_out_at is not None else ""
+    if person.opted_out_at is not None:
+        return "opted_out"
+    plan = work.catalogue.plan_or_none(person.plan)
+    return "not_in_plan" if plan is not None and instrument not in plan.instruments else ""
 
 
-def _send_one(work: UnitOfWork, person: Participant, instrument: str) -> str:
-    """Send one form as the study plan says, by link or code; return why it was refused, "" if it was sent."""
+def _send_one(work: UnitOfWork, person: Participant, instrument: str) -> tuple[str, datetime | None]:
+    """Send one form as the study plan says, by link or code, but not in quiet hours.
+
+    Return why it was refused, "" if it was sent, and when the quiet hours end that its text message waits for.
+    """
     by = "link" if form_issuing.is_sent_by_link(work, person) else "code"
     try:
-        form_issuing.send_form(work, person, instrument, by=by)
+        return "", form_issuing.send_form(work, person, instrument, by=by, in_quiet_hours=False).goes_at
     except NotAllowed as refusal:
-        return refusal.why
-    return ""
+        return refusal.why, None
+    except NotFound:
+        # A form that was expected under an earlier version of the study plan must not stop the others.
+        return "not_in_plan", None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from pro.core.triage import escalation_steps
 from pro.core.triage.verdict import Finding, FormCase, Verdict, evaluate_rules, inputs_of
 from pro.errors import BadData, NotFound
 from pro.features.duty_roster import notifications
-from pro.features.participants import clinical_facts, treatment_dates
+from pro.features.participants import clinical_facts, death_reports, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_service
 from pro.messaging import message_rendering, outbox
@@ -42,7 +42,7 @@ UNCLEAR_ANSWER_TASK = "answer_unclear"
 POSSIBLE_STOP_TASK = "may_be_stop"
 UNREACHABLE_PHONE_TASK = "phone_unreachable"
 # A text said that the participant died. Until a person has called, no question and no reminder is sent.
-DEATH_TASK = "death_reported"
+DEATH_TASK = death_reports.DEATH_TASK
 # Outcome of a task that ended because the participant answered.
 ANSWERED_OUTCOME = "answered"
 # A rule that uses this fact is about missed forms.
@@ -399,14 +399,6 @@ def report_death(work: UnitOfWork, participant: Participant, key: str) -> None:
     make_call_task(work, participant, DEATH_TASK, f"death:{key}")
     waiting = and_(Message.participant_id == participant.id, Message.template.not_in(message_rendering.URGENT_ADVICE))
     outbox.drop_messages(work, waiting, "not_wanted")
-
-
-def reported_deaths(work: UnitOfWork, participant_ids: Collection[int]) -> set[int]:
-    """Return those of the participants whose death a text reported, and whose family has not been called yet."""
-    query = select(CallTask.participant_id).where(
-        CallTask.participant_id.in_(participant_ids), CallTask.kind == DEATH_TASK, CallTask.done_at.is_(None)
-    )
-    return set(work.session.scalars(query))
 
 
 def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = MISSED_FORM_TASK) -> list[CallTask]:

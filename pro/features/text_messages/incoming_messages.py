@@ -24,6 +24,7 @@ from pro.features.assessments import answer_service, chat_flow, chat_wording
 from pro.features.assessments.chat_flow import ReplyOutcome
 from pro.features.forms import form_access, form_state
 from pro.features.forms.form_access import FormSession
+from pro.features.participants import death_reports
 from pro.features.participants.treatment_dates import clock_time
 from pro.features.schedule import missed_forms, participation_end
 from pro.features.text_messages import text_answers, unknown_senders
@@ -182,7 +183,7 @@ def _is_about_death(work: UnitOfWork, row: IncomingMessage, participant: Partici
     Such a text is stored, screened and left to people: only an emergency is answered. The participant may be the
     writer, so that commands and a reply that is exactly one option work as always (docs/domain.md 5).
     """
-    is_waiting = bool(missed_forms.reported_deaths(work, [participant.id]))
+    is_waiting = bool(death_reports.reported_deaths(work, [participant.id]))
     if text.strip().isdigit() and not is_waiting:
         # A code that answers a question reports nothing; screening each would cost time.
         return False

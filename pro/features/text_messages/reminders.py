@@ -21,6 +21,7 @@ from pro.core.study_plan import VisitSchedule
 from pro.db import transaction
 from pro.errors import NotAllowed
 from pro.features.forms import form_access, form_issuing, licensed_wording
+from pro.features.participants import death_reports
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import missed_forms, schedule_service
 from pro.features.text_messages import text_answers
@@ -161,7 +162,7 @@ def _read_participants(work: UnitOfWork, due: Sequence[Participant]) -> list[_Du
         for row in new:
             schedule_service.replan_participant(work, row)
         lines, later = _current_lines(work, ids), _next_openings(work, ids)
-    deaths = missed_forms.reported_deaths(work, ids)
+    deaths = death_reports.reported_deaths(work, ids)
     found = []
     for row in due:
         plan = work.catalogue.plans.get(row.plan)

@@ -82,12 +82,14 @@ REFUSALS = refusals.add(
         ),
         "withdrawn": N_("This participant has left the study; no questionnaire can be sent."),
         "opted_out": N_("This participant has opted out of messages. Show a link and a code here, or use the card."),
+        "death_reported": N_("A text message reports a death. Call the family; no message is sent until then."),
         "no_phone": N_("No phone number is recorded for this participant. Show a link and a code here instead."),
         "no_sms": N_("This system sends no text messages. Show a link and a code here instead."),
         "not_taken": N_("The SMS provider does not support this. Choose another method."),
         "over_budget": N_(
             "The daily message limit for this number has been reached. Please phone, or show the code here."
         ),
+        "identical": N_("This number received the same text too often in one day. Please phone."),
         "frozen_already": N_("Already frozen. Nothing was changed."),
         "not_frozen": N_("No longer frozen. Nothing was changed."),
         "consent_version": N_("Enter the version printed on the signed form, at most 64 characters."),

@@ -36,6 +36,11 @@ OUTCOMES: Mapping[str, str] = {
     "identical": N_("This number received the same text too often in one day. Please phone."),
     "wording_not_licensed": N_("The licensed wording of this questionnaire is not loaded. Tell the administrator."),
     "plan_gone": REFUSALS["plan_gone"],
+    "not_in_plan": N_("The study plan no longer contains this questionnaire. It cannot be sent any more."),
+    "closes_in_quiet_hours": N_(
+        "The visit window closes before the quiet hours end. If it must be sent now, send it from the "
+        "participant’s page."
+    ),
     "reason_before": N_("A reason is recorded already. It was not changed."),
     "record_frozen": N_("The record is frozen. Nothing can be changed until the freeze is lifted."),
     "not_missing": N_("This form is not missing any more."),
@@ -88,7 +93,12 @@ def _answer(outcomes: Sequence[ActionOutcome], which: str, notice: str) -> Respo
     """Redirect if everything was done; else show the list with every form that was refused, and why."""
     done = [one for one in outcomes if not one.why]
     if len(done) == len(outcomes):
-        notify(notice, count=sum(not one.same for one in done))
+        later = [one.goes_at for one in done if one.goes_at is not None and not one.same]
+        at_once = sum(not one.same for one in done) - len(later)
+        if at_once:
+            notify(notice, count=at_once)
+        if later:
+            notify("forms_queued_later", count=len(later), at=min(later).isoformat())
         return redirect(url_for("staff.form_actions.show", plan=_study_in_address(), show=which), code=303)
     refused = [one for one in outcomes if one.why]
     form = SeveralReasonsForm(formdata=None)

@@ -216,6 +216,15 @@ notices.add("suspicion_cleared", N_("Saved. The suspected ulcer has been ruled o
 notices.add("reason_set", N_("Reason saved."), good=True)
 notices.add("reasons_set", NN_("Reason saved for %(num)s form.", "Reason saved for %(num)s forms."), good=True)
 notices.add(
+    "forms_queued_later",
+    NN_(
+        "Quiet hours: %(num)s text message is sent when they end (%(at)s).",
+        "Quiet hours: %(num)s text messages are sent when they end (%(at)s).",
+    ),
+    good=True,
+    link=notices.Link(N_("See the delivery status"), lambda _values: url_for("staff.sent.show")),
+)
+notices.add(
     "forms_queued",
     NN_("%(num)s text message is being sent.", "%(num)s text messages are being sent."),
     good=True,
