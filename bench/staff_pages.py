@@ -93,8 +93,9 @@ SELECT n + 100000, i.item, 'given', '1', 'asked', 'zh_Hans', 'web', 'self', :pas
 FROM {answered}, (VALUES {items}) AS i (item) WHERE n % 17 <> 0
 """
 ALERTS = """
-INSERT INTO alert (participant_id, assessment_id, source, rule, occurrence, level, lowered, suspects, basis, plan_version, inputs,
-                   unresolved, advice, raised_at, acknowledged_at, acknowledged_by, closed_at, disposition)
+INSERT INTO alert (participant_id, assessment_id, source, rule, occurrence, level, lowered, suspects, basis,
+                   plan_version, inputs, unresolved, advice, raised_at, acknowledged_at, acknowledged_by, closed_at,
+                   disposition)
 SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100000), 'U' || (10 + n % 9), 1, 1 + n % 3,
        false, '', 'E', '1', '{{}}', '[]', '', {raised}, CASE WHEN n > :open / 2 THEN :past END,
        CASE WHEN n > :open / 2 THEN 1 END, CASE WHEN n > :open THEN :past END, ''
@@ -107,8 +108,8 @@ SELECT 'bench:' || n, n + 1000, 'call_missed', :past, :past, '' FROM {tasks}
 FAILED = """
 INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
                      participant_id, queued_at, next_try_at, tries, failed_at, failure, repeat, case_key)
-SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never',
-       ''
+SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused',
+       'never', ''
 FROM {tasks}
 """
 # Messages sent long ago, which the to-do list must not read.

@@ -15,6 +15,7 @@ from flask import Flask
 
 from pro.features.accounts import staff_accounts
 from pro.features.operations import demo_study
+from tests.support.commands import load_commands
 from tests.support.source_files import ROOT, place, report
 
 LONGEST_README = 120
@@ -200,7 +201,7 @@ def command_fault(code: str, app: Flask) -> str | None:
     """Return why ``code`` is no command of the program; None if it is one, or is no flask command at all."""
     if not (match := COMMAND.match(code)):
         return None
-    command: click.Command = app.cli
+    command: click.Command = load_commands(app)
     # What follows a redirection or an & is for the shell.
     words = shlex.split(re.split(r" [<>&]", match[1])[0])
     while isinstance(command, click.Group):

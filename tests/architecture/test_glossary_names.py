@@ -25,6 +25,7 @@ from pro.db import Base
 from pro.features.accounts.staff_accounts import RIGHTS
 from pro.features.audit.pages.labels import FACTS, SENTENCES
 from pro.messaging.message_rendering import MESSAGE_KINDS
+from tests.support.commands import load_commands
 from tests.support.source_files import ROOT, report
 
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -168,7 +169,7 @@ def published_names(app: Flask) -> Iterator[tuple[str, str]]:
         yield from ((part, f"endpoint {endpoint}") for part in endpoint.split("."))
     yield from ((right, "right") for right in set().union(*RIGHTS.values()))
     yield from ((field.name, "setting") for field in dataclasses.fields(Config))
-    yield from ((name.replace("-", "_"), "command") for name in commands_of(app.cli))
+    yield from ((name.replace("-", "_"), "command") for name in commands_of(load_commands(app)))
 
 
 def commands_of(group: click.Group) -> Iterator[str]:

@@ -75,10 +75,9 @@ PURE = {
 CORE = sorted(name for name in MODULES if name.startswith("pro.core"))
 # What core may not call: each reads or writes something beside its arguments, or runs text.
 IMPURE = {"open", "print", "input", "eval", "exec", "compile", "__import__"}
-# What a participant's pages show is put together there, from every feature.
+# What the pages of a participant show is put together there from every feature, which a service may not import.
 QUERYING_PAGES = {
-    "pro.features.participants.pages.participant_list",
-    "pro.features.participants.pages.participant_page",
+    f"pro.features.participants.pages.participant_{name}" for name in ("header", "list", "overview", "page", "tabs")
 }
 COMMITTING = {"pro.web.request_context", "pro.db", "pro.migrations.env"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from sqlalchemy import Select, func, select
@@ -14,6 +14,13 @@ from pro.core.schedule.treatment_phase import TreatmentPhase
 from pro.core.study_plan import StudyPlan
 from pro.features.participants.treatment_dates import local_date
 from pro.models import Anchor, Participant
+
+
+def phases_of(work: UnitOfWork, ids: Collection[int]) -> list[tuple[Participant, TreatmentPhase | None]]:
+    """Return the participants with these ids, each with the phase of today as ``read_phases`` has it."""
+    people = list(work.session.scalars(select(Participant).where(Participant.id.in_(ids))))
+    phases = read_phases(work, people)
+    return [(person, phases.get(person.id)) for person in people]
 
 
 def read_phases(work: UnitOfWork, people: Sequence[Participant]) -> dict[int, TreatmentPhase]:

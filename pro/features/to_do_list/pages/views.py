@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from pro.core.rule_language.level import Level
 from pro.features.accounts.pages.page_guard import SignedInStaff, staff_blueprint, staff_page
@@ -17,7 +16,6 @@ from pro.features.schedule.pages.labels import phase_shown
 from pro.features.to_do_list import to_do_entries, to_do_filter, to_do_list
 from pro.features.to_do_list.to_do_entries import ToDoEntry
 from pro.features.to_do_list.to_do_filter import ToDoFilter
-from pro.models import Participant
 from pro.web import labels, request_context
 from pro.web.refusals import N_
 
@@ -86,10 +84,8 @@ def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
 def _phases(rows: Sequence[object]) -> dict[int, str]:
     """Return participant id -> phase in words, of the participants of ``rows``."""
     work = request_context.work()
-    known = {getattr(row, "participant_id", None) for row in rows} - {None}
-    people = list(work.session.scalars(select(Participant).where(Participant.id.in_(known))))
-    found = treatment_phases.read_phases(work, people)
-    return {person.id: phase_shown(person.plan, found.get(person.id)) for person in people}
+    known = {number for row in rows if (number := getattr(row, "participant_id", None)) is not None}
+    return {person.id: phase_shown(person.plan, phase) for person, phase in treatment_phases.phases_of(work, known)}
 
 
 def _filter_parameters(narrow: ToDoFilter, mine: bool) -> dict[str, str | None]:
