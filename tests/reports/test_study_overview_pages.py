@@ -113,7 +113,7 @@ def test_the_rules_in_use_change_nothing(app: Flask, app_context: AppContext, se
     assert "No changes" in desk.page
     assert sent(desk, TEXT, source="generated") == 200
     assert "No changes" in desk.page
-    assert ">500</dd>" in desk.page
+    assert '<b class="big num">500</b>' in desk.page
 
 
 @pytest.mark.parametrize(
