@@ -323,7 +323,7 @@ def test_opening_again_after_sending_changes_nothing_about_the_form(clinic):
             work, assessment, identified_by="link", answered_by=None, device="computer", language="en"
         )
     after = clinic.rows(Assessment)[0]
-    for name in ("answered_by", "language", "device", "identified_by", "mode", "opened_at", "context"):
+    for name in ("answered_by", "language", "device", "identified_by", "completion_mode", "opened_at", "context"):
         assert getattr(after, name) == getattr(before, name), name
 
 

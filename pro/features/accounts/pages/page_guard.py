@@ -32,6 +32,7 @@ STEP_ENDPOINTS = {"code": "staff.steps.code", "password": "staff.me.password", "
 KEPT_FILTERS = (
     *("show", "mode", "study", "level", "owner", "item"),
     *("part", "phase", "state", "form", "order", "by"),
+    *("page", "alert", "way", "spoken", "sort"),
 )
 # First part of the addresses of sign-in pages, to which no sign-in redirects.
 SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "unsaved-text", "invitation", "forgot-password", "reset")
@@ -225,7 +226,10 @@ def _redirect_to_sign_in(failure: SignInNeeded) -> ResponseReturnValue:
     An address that only takes posts leads back to the page of its form.
     """
     filters = {name: request.args.get(name, "") for name in KEPT_FILTERS}
-    filters = {name: text for name, text in filters.items() if text.isidentifier()}
+    # A word or a number, such as that of an opened form.
+    filters = {
+        name: text for name, text in filters.items() if re.fullmatch(r"[A-Za-z_]\w{0,39}|\d{1,10}", text, re.ASCII)
+    }
     posted_to = request.path + (f"?{urlencode(filters)}" if filters else "")
     return_to = request.path.removesuffix("/send") + (f"?{urlencode(filters)}" if filters else "")
     query: dict[str, Any] = {
