@@ -144,7 +144,7 @@ def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffB
 
 def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
     put(desk, seeded.staff["investigator"])
-    page = f"{ROSTER}/duties/{ids(app_context)[-1]}"
+    page = f"{ROSTER}/shifts/{ids(app_context)[-1]}"
     desk.open(page)
     assert "Investigator: Backup" in desk.page
     assert 'value="2026-03-03T08:00"' in desk.page
@@ -161,7 +161,7 @@ def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seed
 def test_a_cancelled_shift_leaves_a_red_gap_here_and_on_the_to_do_list(
     desk: StaffBrowser, app_context: AppContext
 ) -> None:
-    page = f"{ROSTER}/duties/{ids(app_context)[0]}"
+    page = f"{ROSTER}/shifts/{ids(app_context)[0]}"
     desk.open(page)
     assert desk.post(page, do="back").status_code == 303
     for path in (ROSTER, "/staff/"):
@@ -215,7 +215,7 @@ def test_the_second_of_two_sees_what_the_first_did(
     desk: StaffBrowser, app: Flask, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     put(desk, seeded.staff["investigator"])
-    page = f"{ROSTER}/duties/{ids(app_context)[-1]}"
+    page = f"{ROSTER}/shifts/{ids(app_context)[-1]}"
     second = signed_in_browser(app, seeded.staff["administrator"])
     second.open(f"{page}?lang=en")
     desk.open(page)
@@ -234,7 +234,7 @@ def test_the_nurse_reads_and_changes_nothing(app: Flask, app_context: AppContext
     nurse.open(f"{ROSTER}?lang=en")
     assert "Nurse" in nurse.page
     assert "<select" not in nurse.page
-    assert f"{ROSTER}/duties" not in nurse.page
+    assert f"{ROSTER}/shifts" not in nurse.page
     assert nurse.post(ROSTER, do="duty").status_code == 403
 
 
@@ -269,7 +269,7 @@ def test_a_duty_is_not_handed_to_who_holds_the_other_place_without_a_word(
     desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
     put(desk, seeded.staff["investigator"])
-    path = f"{ROSTER}/duties/{ids(app_context)[-1]}"
+    path = f"{ROSTER}/shifts/{ids(app_context)[-1]}"
     said = {"do": "hand_over", "person": seeded.staff["nurse"].id, **FREE}
     assert desk.post(path, **said).status_code == 400
     assert "already has the other shift from" in desk.page
