@@ -52,7 +52,7 @@ def cancel(clinic, shift_id, who=None) -> None:
 def standing(clinic, place="backup") -> list[tuple[str, str, str]]:
     """Return (name, from, to) of the current shifts, in local time."""
     with form_browser.unit_of_work(clinic.app_context) as work:
-        rows = work.session.query(Shift).filter_by(place=place, cancelled_at=None).order_by(Shift.starts_at)
+        rows = work.session.query(Shift).filter_by(kind=place, cancelled_at=None).order_by(Shift.starts_at)
         names = {person.id: person.name for person in work.session.query(StaffMember)}
         return [(names[row.staff_id], shown(row.starts_at), shown(row.ends_at)) for row in rows]
 

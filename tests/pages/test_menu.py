@@ -19,8 +19,8 @@ WHOLE_MENU = [
     ("see_inbox", "staff.inbox.everything", "inbox", "Text messages"),
     ("see_participants", "staff.participants.everyone", "participants", "Participants"),
     ("see_dates", "staff.visits.show", "visits", "Visits"),
-    ("see_study_overview", "staff.study_overview.show", "cohort", "Study overview"),
-    ("see_adverse_events", "staff.adverse_events.everything", "events", "Adverse events"),
+    ("see_study_overview", "staff.study_overview.show", "study_overview", "Study overview"),
+    ("see_adverse_events", "staff.adverse_events.everything", "adverse_events", "Adverse events"),
     ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
     ("see_inbox", "staff.sent.show", "sent", "Sent messages"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
@@ -31,11 +31,11 @@ WHOLE_MENU = [
 ]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
-    "coordinator": ["events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
-    "investigator": ["events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
-    "nurse": ["events", "ulcers", "sent", "roster", "corrections", "queries"],
-    "monitor": ["events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
-    "statistician": [],
+    "coordinator": ["adverse_events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
+    "investigator": ["adverse_events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
+    "nurse": ["adverse_events", "ulcers", "sent", "roster", "corrections", "queries"],
+    "monitor": ["adverse_events", "ulcers", "sent", "roster", "corrections", "queries", "audit"],
+    "statistician": ["corrections", "queries"],
     "administrator": [],
 }
 

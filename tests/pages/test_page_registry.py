@@ -47,7 +47,7 @@ def test_a_sign_in_names_where_it_leads(app: Flask, path: str, words: str) -> No
     ("endpoint", "path", "page"),
     [
         ("staff.participants.send", "/staff/participants/7/send", "staff.participants.one"),
-        ("staff.tasks.settle", "/staff/messages/7", "staff.to_do_list"),
+        ("staff.tasks.settle", "/staff/messages/7", "staff.sent.show"),
         ("staff.participants.new", "/staff/participants/new", "staff.participants.new"),
         ("staff.accounts.invite", "/staff/accounts/new", "staff.accounts.new"),
         ("staff.adverse_events.change", "/staff/adverse-events/7", "staff.adverse_events.one"),
