@@ -147,7 +147,7 @@ def test_an_event_that_is_gone_is_found(any_app_context):
     write(any_app_context)
     seal(any_app_context)
     if any_app_context.engine.dialect.name == "postgresql":
-        tamper(any_app_context, "ALTER TABLE seal DROP CONSTRAINT fk_seal_event_id")
+        tamper(any_app_context, "ALTER TABLE seal DROP CONSTRAINT fk_seal_audit_entry_id")
         tamper(any_app_context, "DELETE FROM audit_entry WHERE id = 3")
     else:
         raw = any_app_context.engine.raw_connection()

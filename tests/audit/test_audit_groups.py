@@ -207,7 +207,7 @@ def test_the_first_line_is_the_state_of_the_chain(app: Flask, app_context: AppCo
     assert "The hash chain is intact up to position" in desk.page
     with app_context.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER audit_entry_stays_update")
-        connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
+        connection.exec_driver_sql("UPDATE audit_entry SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
     desk.open(f"{PATH}?lang=en")
     assert "The last verification found problems" in desk.page

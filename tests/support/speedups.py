@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from jinja2 import Undefined, UndefinedError
+from jinja2 import StrictUndefined, Undefined
 from jinja2.bccache import Bucket, BytecodeCache
+from jinja2.utils import missing
 from sqlalchemy import Dialect, Engine, event
 from werkzeug.routing import Rule
 
@@ -29,16 +30,17 @@ from pro.i18n import Catalogs
 
 
 class KnownAttributes(Undefined):
-    """Refuse an attribute that a row or a dataclass does not have; in a page it would be nothing, or false.
+    """Refuse the use of an attribute that a row or a dataclass does not have; in a page it would be nothing, or false.
 
-    A name that the page was not given and a key that a mapping lacks stay empty, because templates ask for those.
+    A template may ask whether it ``is defined``. A name that the page was not given and a key that a mapping lacks stay
+    empty, because templates ask for those.
     """
 
-    def __init__(self, hint: str | None = None, obj: Any = None, name: str | None = None, *given: Any) -> None:
-        """Take what Jinja passes: the object and the name of the attribute that it lacks."""
-        super().__init__(hint, obj, name, *given)
+    def __new__(cls, hint: str | None = None, obj: Any = missing, *given: Any, **more: Any) -> Any:
+        """Take what Jinja passes: the object, and the name of the attribute that it lacks."""
         if dataclasses.is_dataclass(obj) or hasattr(type(obj), "__mapper__") or hasattr(type(obj), "_fields"):
-            raise UndefinedError(f"{type(obj).__name__} has no attribute {name}")
+            return StrictUndefined(hint, obj, *given, **more)
+        return super().__new__(cls)
 
 
 class CompiledTemplates(BytecodeCache):
