@@ -60,7 +60,7 @@ def test_every_danger_is_named_at_once():
     with pytest.raises(ConfigError) as refused:
         Config.from_env({"PRO_MODE": "production"})
     found = refused.value.problems
-    for name in ("SECRET_KEY", "LOOKUP_KEY", "DATA_KEYS", "BASE_URL", "MAIL", "SMS"):
+    for name in ("SECRET_KEY", "LOOKUP_KEY", "DATA_KEYS", "BASE_URL", "EMAIL", "SMS"):
         assert [problem for problem in found if problem.startswith(f"PRO_{name} ")], name
     assert str(refused.value) == "\n".join(found)
     assert all(problem.endswith(".") for problem in found)
@@ -193,7 +193,7 @@ def test_a_mail_server_on_this_machine_needs_no_tls():
         ("LINK_DAYS", "91"),
         ("PROXY_HOPS", "2"),
         ("STAFF_IDLE_MINUTES", "241"),
-        ("MAIL", "sendmail"),
+        ("EMAIL", "sendmail"),
         ("SMS", "TWILIO"),
         ("SMTP_STARTTLS", "maybe"),
     ],

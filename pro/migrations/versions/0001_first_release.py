@@ -490,12 +490,15 @@ def _incoming_messages() -> None:
         sa.Column("read_at", AT),
         sa.Column("read_by", sa.Integer, sa.ForeignKey("staff_member.id")),
         sa.Index("ix_incoming_message_fingerprint_at", "fingerprint", "received_at"),
-        partial_index(
-            "ix_incoming_message_unread",
-            "read_at IS NULL AND (kind NOT IN ('answer', 'command') OR level > 0)",
-            "participant_id",
-            "received_at",
-        ),
+    )
+    # After the other indexes: without statistics SQLite takes the last of those that seem equally good.
+    unread = sa.text("read_at IS NULL AND (kind NOT IN ('answer', 'command') OR level > 0)")
+    op.create_index(
+        "ix_incoming_message_unread",
+        "incoming_message",
+        ["participant_id", "received_at"],
+        sqlite_where=unread,
+        postgresql_where=unread,
     )
 
 
