@@ -93,8 +93,8 @@ def test_every_cell_of_the_matrix_is_what_the_expected_forms_say(
     words = demo_context.catalogue.plan_words[demo_study.PLAN, "en"]
     wanted: dict[tuple[str, str], list[str]] = defaultdict(list)
     query = (
-        "SELECT expected.*, participant.participant_number FROM expected JOIN participant "
-        "ON participant.id = expected.participant_id ORDER BY expected.instrument, expected.opens_at, expected.id"
+        "SELECT expected_form.*, participant.participant_number FROM expected_form JOIN participant "
+        "ON participant.id = expected_form.participant_id ORDER BY instrument, opens_at, expected_form.id"
     )
     for row in tables.execute(query):
         visit = words.visit(row["kind"], row["number"])
@@ -124,7 +124,7 @@ def test_only_cells_that_need_an_action_are_links_and_the_list_names_them(
     unexplained = {
         row["id"]
         for row in tables.execute(
-            "SELECT id FROM expected WHERE missed_at IS NOT NULL AND received_at IS NULL AND mandatory "
+            "SELECT id FROM expected_form WHERE missed_at IS NOT NULL AND received_at IS NULL AND mandatory "
             "AND missing_reason = ''"
         )
     }
@@ -146,7 +146,7 @@ def test_the_last_row_is_the_compliance_of_each_visit(
 ) -> None:
     words = demo_context.catalogue.plan_words[demo_study.PLAN, "en"]
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for row in tables.execute("SELECT * FROM expected"):
+    for row in tables.execute("SELECT * FROM expected_form"):
         closes = moment(row["closes_at"])
         assert closes is not None
         if not row["received_at"] and not (row["mandatory"] and closes < clock.now):
@@ -249,7 +249,7 @@ def test_the_heat_map_is_the_share_of_worst_answers(
         known = starts[row["participant_id"]]
         end = min((known[kind] for kind in ("rt_end", "early_stop") if kind in known), default="")
         on = at.astimezone(ZONE).date()
-        if "rt_fraction" not in known or str(on) < known["rt_fraction"] or (end and str(on) >= end):
+        if "rt_fraction" not in known or str(on) < known["rt_fraction"] or (end and str(on) > end):
             continue
         week = (on - datetime.fromisoformat(known["rt_fraction"]).date()).days // 7 + 1
         found = worst[row["item"], week]
@@ -280,7 +280,7 @@ def test_the_medians_are_those_of_the_scores(
     demo_desk: StaffBrowser, demo_context: AppContext, tables: sqlite3.Connection
 ) -> None:
     query = (
-        "SELECT e.kind, e.number, s.value FROM expected e JOIN score s ON s.assessment_id = e.assessment_id "
+        "SELECT e.kind, e.number, s.value FROM expected_form e JOIN score s ON s.assessment_id = e.assessment_id "
         "WHERE s.scale = 'FA' AND e.received_at IS NOT NULL AND NOT e.out_of_window AND s.value IS NOT NULL "
         "AND s.id = (SELECT max(id) FROM score WHERE assessment_id = s.assessment_id AND scale = s.scale)"
     )

@@ -42,9 +42,19 @@ TYPED: Mapping[str, str] = {
         ("alert_note.text", "phone_call.text", "consent.information", "endoscopy.finding", "grading.action_taken"),
         WORDS,
     ),
-    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.unfreeze_reason", "correction.reason"), REACH),
-    **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term", "query_step.text"), REACH),
-    **dict.fromkeys(("grading.not_serious", "closing.not_serious"), REACH),
+    **dict.fromkeys(
+        (
+            "anchor.reason",
+            "clinical_fact.reason",
+            "alert_closure.reason",
+            "signed_decision.reason",
+            "audit_entry.reason",
+        ),
+        REACH,
+    ),
+    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.unfreeze_reason", "data_correction.reason"), REACH),
+    **dict.fromkeys(("data_correction.note", "expected_form.missing_note", "adverse_event.other_term"), REACH),
+    **dict.fromkeys(("grading.not_serious", "alert_closure.not_serious", "query_step.text"), REACH),
 }
 SEALED: Mapping[str, str] = {"incoming_message.text_sealed": WORDS, "message.body_sealed": REACH}
 # Sealed and shown as a phone number or not at all; or written by the system itself.
@@ -56,8 +66,8 @@ UNTYPED = frozenset(
         "message.subject",
         "participant.phone_sealed",
         "password_reset.email_sealed",
-        "staff.otp_sealed",
-        "staff.phone_sealed",
+        "staff_member.otp_sealed",
+        "staff_member.phone_sealed",
         "staff_invitation.phone_sealed",
         "licensed_wording.note",
     }
