@@ -147,7 +147,7 @@ def test_whoever_may_see_identities_still_reads_the_words(installed: InstalledFu
     for path in (
         f"/staff/alerts/{installed.full_study.ids['alert_id']}",
         "/staff/participants/1/messages",
-        "/staff/participants/1/consent",
+        f"/staff/adverse-events/{installed.full_study.ids['event_id']}",
     ):
         desk.open(path)
         assert WORDS in desk.page, path
