@@ -51,7 +51,7 @@ def short(phase: TreatmentPhase) -> tuple[str, str, str, int]:
         ([*BEGUN, *fractions("2027-02-01", 12)], "2027-02-16", (UNDER, "radiotherapy", "12/28", 16)),
         # A fraction that was not recorded does not lower the count: fraction 12 was given.
         ([*BEGUN, *fractions("2027-02-01", 12)[6:]], "2027-02-16", (UNDER, "radiotherapy", "12/28", 8)),
-        # The last fraction on its own day, then the days after it, although nobody recorded an end.
+        # The last fraction on its own day, then the days after it, although no end is recorded.
         (treated(), LAST, (UNDER, "radiotherapy", "28/28", 38)),
         (treated(), "2027-03-11", (UNDER, "after_radiotherapy", "", 1)),
         (treated(), "2027-03-24", (UNDER, "after_radiotherapy", "", 14)),

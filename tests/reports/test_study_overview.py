@@ -223,7 +223,7 @@ def test_response_times_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: 
     for number, (level, ago, taken) in enumerate([(3, 50, 0.25), (3, 40, 1), (2, 60, 1), (2, 30, None), (2, 1, None)]):
         person, raised = persons[number], now - ago * hour
         alert(app_context, person, "U09", level, raised, acknowledged_at=raised + taken * hour if taken else None)
-        # A call that reached nobody is no contact, and one before the alert is about something else.
+        # A call that was not answered is no contact, and one before the alert is about something else.
         call(app_context, person, staff, f"test:{number}", raised + hour, "no_answer")
         call(app_context, person, staff, f"test:{number}", raised - hour, "reached")
     call(app_context, persons[2], staff, "test:2", now - 60 * hour + 2 * hour, "reached_relative")
@@ -374,7 +374,7 @@ def test_symptoms_are_counted_by_their_newest_answers(any_clinic: Clinic, clock:
     rows = {row.item: row.cells[0] for row in found.symptoms}
     assert rows["sores"] == SymptomCell(2, 3)
     assert rows["bleed"] == SymptomCell(0, 3)
-    # Skipped by all: nobody answered, and that is no zero.
+    # Skipped by all: there is no answer, and that is no zero.
     assert rows["swallow"] == SymptomCell(0, 0)
     assert rows["swallow"].share is None
 

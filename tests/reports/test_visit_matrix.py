@@ -220,7 +220,7 @@ def test_a_part_of_the_schedule_without_forms_shows_the_course(
     matrix = read(app_context, part="ulcer")
     assert [row.participant_number for row in matrix.rows] == ["NPC-050"]
     assert {column.part for column in matrix.columns} == {"ulcer"}
-    # Another filter that nobody matches leaves the part as it was chosen.
+    # Another filter without a match leaves the part as it was chosen.
     matrix = read(app_context, part="ulcer", find="zzz")
     assert (matrix.chosen.part, matrix.people, matrix.number) == ("ulcer", 1, 0)
 
